@@ -1,0 +1,85 @@
+import CKernels
+import Synchronization
+
+/// A block of 64-byte-aligned memory that goes back to a size-classed cache when its last user lets go.
+///
+/// Contents are undefined at birth. A storage is written by the operation that creates it, or in place by an
+/// optimiser between steps; it is never written while another thread reads it, which is what makes sharing it
+/// across threads sound.
+public final class Storage: @unchecked Sendable {
+    public let pointer: UnsafeMutableRawPointer
+    public let byteCount: Int
+    private let capacity: Int
+
+    public init(byteCount: Int) {
+        self.byteCount = byteCount
+        (pointer, capacity) = StorageCache.shared.take(byteCount)
+    }
+
+    deinit { StorageCache.shared.give(pointer, capacity: capacity) }
+
+    public func floats(offset: Int = 0) -> UnsafeMutablePointer<Float> {
+        pointer.assumingMemoryBound(to: Float.self) + offset
+    }
+}
+
+/// Freed blocks by size class, so that a training or sampling step that repeats its shapes never asks the
+/// system for memory after its first round.
+public final class StorageCache: Sendable {
+    public static let shared = StorageCache()
+
+    private struct State: @unchecked Sendable {
+        var free: [Int: [UnsafeMutableRawPointer]] = [:]
+        var liveBytes = 0
+        var peakBytes = 0
+        var cachedBytes = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// Bytes handed out and not yet returned, the most there ever were, and bytes kept for reuse.
+    public var statistics: (live: Int, peak: Int, cached: Int) {
+        state.withLock { ($0.liveBytes, $0.peakBytes, $0.cachedBytes) }
+    }
+
+    public func resetPeak() { state.withLock { $0.peakBytes = $0.liveBytes } }
+
+    /// Gives every cached block back to the system.
+    public func trim() {
+        let blocks = state.withLock { state in
+            defer {
+                state.free = [:]
+                state.cachedBytes = 0
+            }
+            return state.free.values.flatMap { $0 }
+        }
+        for block in blocks { block.deallocate() }
+    }
+
+    /// Eight classes per power of two: at most 12.5 % of a block is unused.
+    static func sizeClass(_ byteCount: Int) -> Int {
+        guard byteCount > 512 else { return 512 }
+        let step = 1 << (Int.bitWidth - 1 - (byteCount - 1).leadingZeroBitCount - 3)
+        return (byteCount + step - 1) / step * step
+    }
+
+    func take(_ byteCount: Int) -> (UnsafeMutableRawPointer, Int) {
+        let capacity = Self.sizeClass(byteCount)
+        let reused = state.withLock { state -> UnsafeMutableRawPointer? in
+            state.liveBytes += capacity
+            state.peakBytes = max(state.peakBytes, state.liveBytes)
+            guard let block = state.free[capacity]?.popLast() else { return nil }
+            state.cachedBytes -= capacity
+            return block
+        }
+        return (reused ?? .allocate(byteCount: capacity, alignment: 64), capacity)
+    }
+
+    func give(_ pointer: UnsafeMutableRawPointer, capacity: Int) {
+        state.withLock { state in
+            state.liveBytes -= capacity
+            state.cachedBytes += capacity
+            state.free[capacity, default: []].append(pointer)
+        }
+    }
+}
