@@ -1,0 +1,99 @@
+import Foundation
+
+/// A resampling filter of Pillow (`src/libImaging/Resample.c`), which widens with the reduction, so that shrinking
+/// does not alias.
+public enum ResizeFilter: String, Sendable, Codable, CaseIterable {
+    case nearest, box, bilinear, hamming, bicubic, lanczos
+
+    /// Half the filter's width at a scale of one, in input pixels.
+    var support: Double {
+        switch self {
+        case .nearest, .box: 0.5
+        case .bilinear, .hamming: 1
+        case .bicubic: 2
+        case .lanczos: 3
+        }
+    }
+
+    func weight(at position: Double) -> Double {
+        let x = abs(position)
+        switch self {
+        case .nearest, .box: return position > -0.5 && position <= 0.5 ? 1 : 0
+        case .bilinear: return x < 1 ? 1 - x : 0
+        case .hamming:
+            guard x > 0 else { return 1 }
+            return x < 1 ? sin(x * .pi) / (x * .pi) * (0.54 + 0.46 * cos(x * .pi)) : 0
+        case .bicubic:
+            let a = -0.5
+            if x < 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
+            return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0
+        case .lanczos:
+            return position >= -3 && position < 3 ? sinc(position) * sinc(position / 3) : 0
+        }
+    }
+
+    private func sinc(_ x: Double) -> Double { x == 0 ? 1 : sin(x * .pi) / (x * .pi) }
+}
+
+/// Which direction is resampled first. In 8-bit arithmetic each pass rounds, so the order shows.
+public enum ResizeOrder: Sendable {
+    /// Pillow up to version 12. The default.
+    case horizontalFirst
+    /// Pillow 13: vertical first when the height shrinks by more than twice what the width does.
+    case pillow13
+
+    func isVerticalFirst(from: (width: Int, height: Int), to: (width: Int, height: Int)) -> Bool {
+        guard case .pillow13 = self else { return false }
+        return to.height < from.height && from.height - to.height > 2 * (from.width - to.width)
+    }
+}
+
+/// The weights with which one axis is resampled: output `i` is the sum over `k` of
+/// `weights[i * width + k] * input[starts[i] + k]`.
+struct ResampleWeights {
+    /// First input of each output.
+    let starts: [Int]
+    /// Number of inputs of each output.
+    let counts: [Int]
+    /// Room for weights per output.
+    let width: Int
+    let weights: [Double]
+
+    init(from inputSize: Int, to outputSize: Int, filter: ResizeFilter) {
+        let scale = Double(inputSize) / Double(outputSize)
+        guard filter != .nearest else {
+            starts = (0..<outputSize).map { min(Int((Double($0) + 0.5) * scale), inputSize - 1) }
+            counts = [Int](repeating: 1, count: outputSize)
+            width = 1
+            weights = [Double](repeating: 1, count: outputSize)
+            return
+        }
+        let spread = max(scale, 1)
+        let support = filter.support * spread
+        let width = Int(support.rounded(.up)) * 2 + 1
+        var starts: [Int] = []
+        var counts: [Int] = []
+        var weights = [Double](repeating: 0, count: width * outputSize)
+        for output in 0..<outputSize {
+            let center = (Double(output) + 0.5) * scale
+            let start = max(0, Int(center - support + 0.5))
+            let count = min(inputSize, Int(center + support + 0.5)) - start
+            starts.append(start)
+            counts.append(count)
+
+            let row = (0..<count).map {
+                filter.weight(at: (Double($0 + start) - center + 0.5) * (1 / spread))
+            }
+            let sum = row.reduce(0, +)
+            for (k, weight) in row.enumerated() {
+                weights[output * width + k] = sum == 0 ? weight : weight / sum
+            }
+        }
+        (self.starts, self.counts, self.width, self.weights) = (starts, counts, width, weights)
+    }
+
+    /// The weights in 22-bit fixed point, as Pillow uses them on 8-bit images.
+    var fixedPoint: [Int32] {
+        weights.map { Int32($0 * Double(1 << 22) + ($0 < 0 ? -0.5 : 0.5)) }
+    }
+}
