@@ -1,5 +1,6 @@
+import Archives
 import CCodecs
-import Foundation
+import Glibc
 
 extension Image {
     /// The most pixels that are decoded unless the caller says otherwise: twice the 89,478,485 at which Pillow
@@ -10,27 +11,20 @@ extension Image {
     ///
     /// What comes out is what Pillow gives: 1, 2 and 4 bit grey is widened to 8 bits, palettes become RGB,
     /// transparency becomes an alpha channel, 16 bit stays 16 bit, and CMYK JPEGs become RGB by Pillow's formula.
-    /// - Throws: `ImageError` naming the file.
-    public init(contentsOf file: URL, pixelLimit: Int = Image.pixelLimit) throws {
-        let data: Data
-        do {
-            data = try Data(contentsOf: file, options: .mappedIfSafe)
-        } catch {
-            let isMissing = !FileManager.default.fileExists(atPath: file.path)
-            throw ImageError(
-                .file, file.path, isMissing ? "there is no such file" : "it cannot be read",
-                remedy: isMissing ? "check the path" : "check that it is a file and its permissions")
-        }
-        try self.init(decoding: data, name: file.path, pixelLimit: pixelLimit)
+    /// - Throws: `FileError` when the file cannot be read, `ImageError` when it is no sound image; both name it.
+    public init(path: String, pixelLimit: Int = Image.pixelLimit) throws {
+        let file = try MappedFile(path: path)
+        self = try file.withBytes { try Image(decoding: $0, name: path, pixelLimit: pixelLimit) }
     }
 
-    /// Decodes the bytes of a PNG or JPEG file; see `init(contentsOf:pixelLimit:)`.
+    /// Decodes the bytes of a PNG or JPEG file; see `init(path:pixelLimit:)`.
     /// - Parameter name: what errors call the bytes: a file, or a member of an archive.
-    public init(decoding data: Data, name: String = "image", pixelLimit: Int = Image.pixelLimit) throws {
-        self = try data.withUnsafeBytes { try Image(decoding: $0, name: name, pixelLimit: pixelLimit) }
+    public init(decoding bytes: ByteSlice, name: String = "image", pixelLimit: Int = Image.pixelLimit) throws
+    {
+        self = try bytes.withBytes { try Image(decoding: $0, name: name, pixelLimit: pixelLimit) }
     }
 
-    /// Decodes bytes in place; see `init(contentsOf:pixelLimit:)`.
+    /// Decodes bytes in place; see `init(path:pixelLimit:)`.
     public init(
         decoding bytes: UnsafeRawBufferPointer, name: String = "image", pixelLimit: Int = Image.pixelLimit
     ) throws {

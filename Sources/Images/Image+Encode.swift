@@ -1,5 +1,6 @@
+import Archives
 import CCodecs
-import Foundation
+import Glibc
 
 extension Image {
     /// How finely a JPEG stores colour.
@@ -13,7 +14,7 @@ extension Image {
     /// A PNG file of this image: 8 or 16 bits, grey or RGB, with alpha if it has one, and its `texts`.
     /// - Parameter compression: 0 (none) to 9 (smallest).
     /// - Throws: `ImageError` when a keyword is not 1 to 79 Latin-1 characters, or memory runs out.
-    public func pngData(compression: Int = 6, name: String = "image") throws -> Data {
+    public func pngBytes(compression: Int = 6, name: String = "image") throws -> [UInt8] {
         var chunks: [sf_text] = []
         defer {
             for chunk in chunks {
@@ -34,7 +35,8 @@ extension Image {
 
     /// A JPEG file of this image, after reducing it to 8 bits and dropping alpha.
     /// - Parameter quality: 1 (worst) to 100.
-    public func jpegData(quality: Int = 90, chroma: Chroma = .half, name: String = "image") throws -> Data {
+    public func jpegBytes(quality: Int = 90, chroma: Chroma = .half, name: String = "image") throws -> [UInt8]
+    {
         guard (1...100).contains(quality) else {
             throw ImageError(
                 .cannotEncode, name, "JPEG quality \(quality) does not exist", remedy: "give 1 to 100")
@@ -51,24 +53,19 @@ extension Image {
     }
 
     /// Writes a PNG or JPEG file, as the name's extension says; the file appears complete or not at all.
-    /// - Throws: `ImageError` naming the file.
-    public func write(to file: URL, quality: Int = 90) throws {
-        let data =
-            switch file.pathExtension.lowercased() {
-            case "png": try pngData(name: file.path)
-            case "jpg", "jpeg": try jpegData(quality: quality, name: file.path)
+    /// - Throws: `ImageError` for an unknown extension, `FileError` when the folder or the disk refuses.
+    public func write(to path: String, quality: Int = 90) throws {
+        let suffix = path.split(separator: "/").last?.split(separator: ".").last.map { $0.lowercased() } ?? ""
+        let bytes =
+            switch suffix {
+            case "png": try pngBytes(name: path)
+            case "jpg", "jpeg": try jpegBytes(quality: quality, name: path)
             default:
                 throw ImageError(
-                    .cannotEncode, file.path, "no format is known by the extension '\(file.pathExtension)'",
+                    .cannotEncode, path, "no format is known by the extension '\(suffix)'",
                     remedy: "use .png, .jpg or .jpeg")
             }
-        do {
-            try data.write(to: file, options: .atomic)
-        } catch {
-            throw ImageError(
-                .file, file.path, "it cannot be written (\(error.localizedDescription))",
-                remedy: "check that the folder exists, is writable and has space")
-        }
+        try AtomicFile.write(bytes, to: path)
     }
 
     private func withRawSamples<Result>(_ body: (UnsafePointer<UInt8>?) -> Result) -> Result {
@@ -81,16 +78,16 @@ extension Image {
         }
     }
 
-    private static func adopt(_ file: inout sf_file, _ status: sf_status, name: String) throws -> Data {
+    private static func adopt(_ file: inout sf_file, _ status: sf_status, name: String) throws -> [UInt8] {
+        defer { sf_file_free(&file) }
         guard status == SF_OK, let bytes = file.bytes else {
             let message = withUnsafeBytes(of: file.message) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
-            sf_file_free(&file)
             throw ImageError(
                 .cannotEncode, name, "encoding failed: \(message)", remedy: "make the image smaller")
         }
-        return Data(bytesNoCopy: bytes, count: file.count, deallocator: .free)
+        return Array(UnsafeBufferPointer(start: bytes, count: file.count))
     }
 }
 

@@ -90,19 +90,19 @@ extension Image {
         case zero, edge, reflect
     }
 
-    /// The crop that ADM and DiCo train on: halved with a box filter while the short side is at least twice
-    /// `size`, shrunk or enlarged with bicubic to a short side of `size`, then the middle square (openai/guided-diffusion,
-    /// `image_datasets.py`, `center_crop_arr`).
-    public func admCenterCropped(size: Int) -> Image {
+    /// The crop that ADM and DiCo train on: halved with a box filter while both sides are at least twice the target,
+    /// scaled with bicubic so that it just covers the target, then the middle (openai/guided-diffusion,
+    /// `image_datasets.py`, `center_crop_arr`, which knows square targets only).
+    public func admCenterCropped(width: Int, height: Int) -> Image {
         var image = self
-        while min(image.width, image.height) >= 2 * size {
+        while image.width >= 2 * width && image.height >= 2 * height {
             image = image.resized(width: image.width / 2, height: image.height / 2, filter: .box)
         }
-        let scale = Double(size) / Double(min(image.width, image.height))
+        let scale = max(Double(width) / Double(image.width), Double(height) / Double(image.height))
         image = image.resized(
             width: Int((Double(image.width) * scale).rounded(.toNearestOrEven)),
             height: Int((Double(image.height) * scale).rounded(.toNearestOrEven)), filter: .bicubic)
-        return image.centerCropped(width: size, height: size)
+        return image.centerCropped(width: width, height: height)
     }
 }
 

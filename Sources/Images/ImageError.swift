@@ -1,9 +1,7 @@
-/// Why an image could not be read, made or written: which file, what is wrong, what to do.
+/// Why bytes are not an image, or an image cannot become bytes: which file, what is wrong, what to do.
 public struct ImageError: Error, Equatable, CustomStringConvertible {
     /// What kind of trouble it is, for callers that decide by it (skip a sample, stop a run).
     public enum Kind: String, Sendable {
-        /// The file could not be opened or written.
-        case file
         /// The bytes are not in an image format that is read here.
         case notAnImage
         /// The file ends too early.

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// A resampling filter of Pillow (`src/libImaging/Resample.c`), which widens with the reduction, so that shrinking
 /// does not alias.
