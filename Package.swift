@@ -55,7 +55,8 @@ let package = Package(
         .testTarget(name: "BackbonesTests", dependencies: ["Backbones", "Checkpoints", "TestSupport"]),
         .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "TestSupport"]),
         .testTarget(name: "MetricsTests", dependencies: ["Metrics", "TestSupport"]),
-        .testTarget(name: "TrainingTests", dependencies: ["Training", "Backbones", "Diffusion", "TestSupport"]),
+        .testTarget(
+            name: "TrainingTests", dependencies: ["Training", "Backbones", "Diffusion", "TestSupport"]),
         .testTarget(name: "RecipesTests", dependencies: ["Recipes", "TestSupport"]),
         .testTarget(name: "CommandTests", dependencies: ["Recipes", "TestSupport", "sfumato"]),
     ],

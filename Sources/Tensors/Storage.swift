@@ -1,4 +1,3 @@
-import CKernels
 import Synchronization
 
 /// A block of 64-byte-aligned memory that goes back to a size-classed cache when its last user lets go.
@@ -10,6 +9,7 @@ public final class Storage: @unchecked Sendable {
     public let pointer: UnsafeMutableRawPointer
     public let byteCount: Int
     private let capacity: Int
+    private let packs = Mutex<[PackKey: Storage]>([:])
 
     public init(byteCount: Int) {
         self.byteCount = byteCount
@@ -18,9 +18,28 @@ public final class Storage: @unchecked Sendable {
 
     deinit { StorageCache.shared.give(pointer, capacity: capacity) }
 
+    /// A derived form of these contents (weights in a kernel's layout), made once and kept until they change.
+    func packed(_ key: PackKey, make: () -> Storage) -> Storage {
+        packs.withLock { packs in
+            if let pack = packs[key] { return pack }
+            let pack = make()
+            packs[key] = pack
+            return pack
+        }
+    }
+
+    /// To be called after every write in place: derived forms are made anew.
+    func contentsChanged() { packs.withLock { $0.removeAll() } }
+
     public func floats(offset: Int = 0) -> UnsafeMutablePointer<Float> {
         pointer.assumingMemoryBound(to: Float.self) + offset
     }
+}
+
+/// Which derived form of a storage: a kernel's layout, and where in the storage the tensor begins.
+struct PackKey: Hashable {
+    var layout: Int
+    var offset: Int
 }
 
 /// Freed blocks by size class, so that a training or sampling step that repeats its shapes never asks the

@@ -12,7 +12,10 @@ public struct Tensor: @unchecked Sendable {
     /// The tape entry that made this tensor, when a derivative will be wanted.
     let node: TapeNode?
 
-    init(shape: Shape, scalarType: ScalarType = .float32, storage: Storage, offset: Int = 0, node: TapeNode? = nil) {
+    init(
+        shape: Shape, scalarType: ScalarType = .float32, storage: Storage, offset: Int = 0,
+        node: TapeNode? = nil
+    ) {
         self.shape = shape
         self.scalarType = scalarType
         self.storage = storage
@@ -59,8 +62,10 @@ public struct Tensor: @unchecked Sendable {
     }
 
     /// Read access to float32 scalars in memory order.
-    public func withScalars<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
-        precondition(scalarType == .float32, "scalars are read from float32 tensors, this one is \(scalarType)")
+    public func withScalars<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result
+    {
+        precondition(
+            scalarType == .float32, "scalars are read from float32 tensors, this one is \(scalarType)")
         return try body(UnsafeBufferPointer(start: storage.floats(offset: offset), count: elementCount))
     }
 
@@ -69,10 +74,15 @@ public struct Tensor: @unchecked Sendable {
     public func withMutableScalars<Result>(
         _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
-        precondition(scalarType == .float32, "scalars are written to float32 tensors, this one is \(scalarType)")
-        return try body(UnsafeMutableBufferPointer(start: storage.floats(offset: offset), count: elementCount))
+        precondition(
+            scalarType == .float32, "scalars are written to float32 tensors, this one is \(scalarType)")
+        defer { storage.contentsChanged() }
+        return try body(
+            UnsafeMutableBufferPointer(start: storage.floats(offset: offset), count: elementCount))
     }
 
     /// This tensor's values without its history: no derivative flows through the result.
-    public var detached: Tensor { Tensor(shape: shape, scalarType: scalarType, storage: storage, offset: offset) }
+    public var detached: Tensor {
+        Tensor(shape: shape, scalarType: scalarType, storage: storage, offset: offset)
+    }
 }

@@ -1,0 +1,48 @@
+import Synchronization
+
+/// Prepared convolutions by geometry: the first of a kind costs milliseconds, a repeated one microseconds.
+final class ConvolutionPlanCache: Sendable {
+    static let shared = ConvolutionPlanCache()
+
+    private struct Key: Hashable {
+        var geometry: ConvolutionGeometry
+        var kind: ConvolutionPlan.Kind
+        var hasBias: Bool
+        /// A plan divides its work when it is made, so each thread count has its own.
+        var threads: Int
+    }
+
+    private let plans = Mutex<[Key: ConvolutionPlan]>([:])
+
+    func plan(_ geometry: ConvolutionGeometry, _ kind: ConvolutionPlan.Kind, hasBias: Bool) -> ConvolutionPlan
+    {
+        let key = Key(geometry: geometry, kind: kind, hasBias: hasBias, threads: ComputeThreads.count)
+        return plans.withLock { plans in
+            if let plan = plans[key] { return plan }
+            let plan = ConvolutionPlan(geometry, kind, hasBias: hasBias)
+            plans[key] = plan
+            return plan
+        }
+    }
+}
+
+extension CPUBackend {
+    func convolution(
+        _ geometry: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?, _ y: Output
+    ) {
+        ConvolutionPlanCache.shared.plan(geometry, .forward, hasBias: bias != nil).forward(x, weight, bias, y)
+    }
+
+    func convolutionBackwardData(
+        _ geometry: ConvolutionGeometry, _ dy: Input, weight: WeightBuffer, _ dx: Output
+    ) {
+        ConvolutionPlanCache.shared.plan(geometry, .backwardData, hasBias: false).backwardData(dy, weight, dx)
+    }
+
+    func convolutionBackwardWeights(
+        _ geometry: ConvolutionGeometry, _ x: Input, _ dy: Input, dWeight: Output, dBias: Output?
+    ) {
+        ConvolutionPlanCache.shared.plan(geometry, .backwardWeights, hasBias: dBias != nil)
+            .backwardWeights(x, dy, dWeight: dWeight, dBias: dBias)
+    }
+}

@@ -1,0 +1,34 @@
+/// The extents of a 2-D convolution: everything a kernel is chosen by.
+public struct ConvolutionGeometry: Hashable, Sendable {
+    public var batch: Int
+    public var height: Int
+    public var width: Int
+    public var inputChannels: Int
+    public var outputChannels: Int
+    public var kernelHeight: Int
+    public var kernelWidth: Int
+    public var stride: Int
+    public var padding: Int
+    public var dilation: Int
+    public var groups: Int
+
+    public var outputHeight: Int {
+        (height + 2 * padding - dilation * (kernelHeight - 1) - 1) / stride + 1
+    }
+
+    public var outputWidth: Int {
+        (width + 2 * padding - dilation * (kernelWidth - 1) - 1) / stride + 1
+    }
+
+    /// A 1×1 kernel that only mixes channels: a matrix product over pixels.
+    var isPointwise: Bool {
+        kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == 0 && groups == 1
+    }
+}
+
+/// Convolution weights `[O, I/groups, kh, kw]`, with the storage whose packed forms can be kept beside them.
+struct WeightBuffer {
+    let pointer: Input
+    let storage: Storage
+    let offset: Int
+}

@@ -1,0 +1,260 @@
+import COneDNN
+import Synchronization
+
+/// The calls into oneDNN, all in this file because its C interface changes between major versions (this is 2.x).
+enum OneDNN {
+    /// The processor engine and a stream on it. Streams of the processor engine run each primitive to its end
+    /// before they return, so one serves all threads.
+    private struct Runtime: @unchecked Sendable {
+        var engine: dnnl_engine_t?
+        var stream: dnnl_stream_t?
+
+        init() {
+            check(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine")
+            check(dnnl_stream_create(&stream, engine, UInt32(dnnl_stream_default_flags.rawValue)), "stream")
+        }
+    }
+
+    private static let runtime = Runtime()
+    static var engine: dnnl_engine_t? { runtime.engine }
+    static var stream: dnnl_stream_t? { runtime.stream }
+
+    static func check(_ status: dnnl_status_t, _ what: @autoclosure () -> String) {
+        precondition(status == dnnl_success, "oneDNN refused \(what()): status \(status.rawValue)")
+    }
+
+    /// Row-major c[m,n] = op(a)·op(b) + beta·c.
+    static func matrixProduct(
+        _ a: Input, _ transposeA: Bool, _ b: Input, _ transposeB: Bool, _ c: Output, m: Int, n: Int, k: Int,
+        beta: Float
+    ) {
+        guard m > 0, n > 0 else { return }
+        let status = dnnl_sgemm(
+            transposeA ? 84 : 78, transposeB ? 84 : 78, dnnl_dim_t(m), dnnl_dim_t(n), dnnl_dim_t(k), 1, a,
+            dnnl_dim_t(transposeA ? m : k), b, dnnl_dim_t(transposeB ? k : n), beta, c, dnnl_dim_t(n))
+        check(status, "a matrix product \(m)×\(k)×\(n)")
+    }
+
+    static func descriptor(_ dimensions: [Int], _ tag: dnnl_format_tag_t) -> dnnl_memory_desc_t {
+        var result = dnnl_memory_desc_t()
+        let extents = dimensions.map(dnnl_dim_t.init)
+        check(
+            dnnl_memory_desc_init_by_tag(&result, Int32(extents.count), extents, dnnl_f32, tag),
+            "a layout of \(dimensions)")
+        return result
+    }
+
+    /// Runs a primitive on buffers given with their argument number and layout.
+    static func execute(
+        _ primitive: dnnl_primitive_t?, _ arguments: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer)]
+    ) {
+        withUnsafeTemporaryAllocation(of: dnnl_exec_arg_t.self, capacity: arguments.count) { list in
+            for (i, (number, layout, pointer)) in arguments.enumerated() {
+                var memory: dnnl_memory_t?
+                withUnsafePointer(to: layout) {
+                    check(dnnl_memory_create(&memory, $0, engine, pointer), "a buffer")
+                }
+                list.initializeElement(at: i, to: dnnl_exec_arg_t(arg: number, memory: memory))
+            }
+            check(
+                dnnl_primitive_execute(primitive, stream, Int32(arguments.count), list.baseAddress), "to run")
+            for argument in list { dnnl_memory_destroy(argument.memory) }
+        }
+    }
+
+    /// The name of the implementation a primitive uses, such as `brgconv:avx512_core`; `ref` is a defect.
+    static func implementationName(_ descriptor: const_dnnl_primitive_desc_t?) -> String {
+        var name: UnsafePointer<CChar>?
+        check(
+            dnnl_primitive_desc_query(descriptor, dnnl_query_impl_info_str, 0, &name),
+            "an implementation name")
+        return name.map { String(cString: $0) } ?? "unknown"
+    }
+}
+
+/// A convolution or one of its two gradients, prepared for one geometry and thread count.
+final class ConvolutionPlan: @unchecked Sendable {
+    enum Kind: Hashable { case forward, backwardData, backwardWeights }
+
+    private let primitive: dnnl_primitive_t?
+    private let kind: Kind
+    private let source: dnnl_memory_desc_t
+    private let target: dnnl_memory_desc_t
+    private let bias: dnnl_memory_desc_t
+    private let plainWeight: dnnl_memory_desc_t
+    private let packedWeight: dnnl_memory_desc_t
+    private let packedByteCount: Int
+    private let packedLayout: Int
+    private let reorder: dnnl_primitive_t?
+    let implementation: String
+
+    init(_ g: ConvolutionGeometry, _ kind: Kind, hasBias: Bool) {
+        self.kind = kind
+        source = OneDNN.descriptor([g.batch, g.inputChannels, g.height, g.width], dnnl_nhwc)
+        target = OneDNN.descriptor([g.batch, g.outputChannels, g.outputHeight, g.outputWidth], dnnl_nhwc)
+        bias = OneDNN.descriptor([g.outputChannels], dnnl_a)
+        let (input, output) = (g.inputChannels / g.groups, g.outputChannels / g.groups)
+        let extents =
+            g.groups > 1
+            ? [g.groups, output, input, g.kernelHeight, g.kernelWidth]
+            : [output, input, g.kernelHeight, g.kernelWidth]
+        plainWeight = OneDNN.descriptor(extents, g.groups > 1 ? dnnl_goihw : dnnl_oihw)
+        let anyWeight = OneDNN.descriptor(extents, dnnl_format_tag_any)
+
+        let descriptor = Self.primitiveDescriptor(
+            g, kind, source: source, weight: anyWeight, bias: hasBias ? bias : nil, target: target)
+        implementation = OneDNN.implementationName(descriptor)
+        let query = kind == .backwardWeights ? dnnl_query_diff_weights_md : dnnl_query_weights_md
+        let packed = dnnl_primitive_desc_query_md(descriptor, query, 0).pointee
+        packedWeight = packed
+        packedByteCount = withUnsafePointer(to: packed) { dnnl_memory_desc_get_size($0) }
+        packedLayout = PackedLayouts.shared.identifier(packed)
+
+        var created: dnnl_primitive_t?
+        OneDNN.check(dnnl_primitive_create(&created, descriptor), "a convolution primitive")
+        primitive = created
+        dnnl_primitive_desc_destroy(descriptor)
+        reorder =
+            kind == .backwardWeights
+            ? Self.reorder(from: packed, to: plainWeight) : Self.reorder(from: plainWeight, to: packed)
+    }
+
+    deinit {
+        dnnl_primitive_destroy(primitive)
+        dnnl_primitive_destroy(reorder)
+    }
+
+    private static func primitiveDescriptor(
+        _ g: ConvolutionGeometry, _ kind: Kind, source: dnnl_memory_desc_t, weight: dnnl_memory_desc_t,
+        bias: dnnl_memory_desc_t?, target: dnnl_memory_desc_t
+    ) -> dnnl_primitive_desc_t? {
+        let stride = [dnnl_dim_t](repeating: dnnl_dim_t(g.stride), count: 2)
+        let dilation = [dnnl_dim_t](repeating: dnnl_dim_t(g.dilation - 1), count: 2)
+        let padding = [dnnl_dim_t](repeating: dnnl_dim_t(g.padding), count: 2)
+        var (source, weight, target) = (source, weight, target)
+        var biasOrNone = bias ?? dnnl_memory_desc_t()
+        return withUnsafeMutablePointer(to: &biasOrNone) { pointer in
+            let bias = bias == nil ? nil : UnsafePointer(pointer)
+            func forward(_ kind: dnnl_prop_kind_t) -> dnnl_primitive_desc_t? {
+                var operation = dnnl_convolution_desc_t()
+                OneDNN.check(
+                    dnnl_dilated_convolution_forward_desc_init(
+                        &operation, kind, dnnl_convolution_direct, &source, &weight, bias, &target, stride,
+                        dilation,
+                        padding, padding), "\(g)")
+                return create(&operation, hint: nil)
+            }
+            func create(_ operation: UnsafeRawPointer, hint: dnnl_primitive_desc_t?) -> dnnl_primitive_desc_t?
+            {
+                var result: dnnl_primitive_desc_t?
+                OneDNN.check(dnnl_primitive_desc_create(&result, operation, nil, OneDNN.engine, hint), "\(g)")
+                return result
+            }
+            if kind == .forward { return forward(dnnl_forward_inference) }
+            let hint = forward(dnnl_forward_training)
+            defer { dnnl_primitive_desc_destroy(hint) }
+            var operation = dnnl_convolution_desc_t()
+            if kind == .backwardData {
+                OneDNN.check(
+                    dnnl_dilated_convolution_backward_data_desc_init(
+                        &operation, dnnl_convolution_direct, &source, &weight, &target, stride, dilation,
+                        padding,
+                        padding), "\(g)")
+            } else {
+                OneDNN.check(
+                    dnnl_dilated_convolution_backward_weights_desc_init(
+                        &operation, dnnl_convolution_direct, &source, &weight, bias, &target, stride,
+                        dilation,
+                        padding, padding), "\(g)")
+            }
+            return create(&operation, hint: hint)
+        }
+    }
+
+    /// A primitive that changes the layout, or nil when both are the same bytes.
+    private static func reorder(from: dnnl_memory_desc_t, to: dnnl_memory_desc_t) -> dnnl_primitive_t? {
+        var (from, to) = (from, to)
+        if dnnl_memory_desc_equal(&from, &to) != 0 { return nil }
+        var descriptor: dnnl_primitive_desc_t?
+        OneDNN.check(
+            dnnl_reorder_primitive_desc_create(&descriptor, &from, OneDNN.engine, &to, OneDNN.engine, nil),
+            "a weight layout")
+        defer { dnnl_primitive_desc_destroy(descriptor) }
+        var result: dnnl_primitive_t?
+        OneDNN.check(dnnl_primitive_create(&result, descriptor), "a weight layout")
+        return result
+    }
+
+    /// The weights in this plan's layout, packed once and kept beside them until they change.
+    private func packed(_ weight: WeightBuffer) -> UnsafeMutableRawPointer {
+        let plain = UnsafeMutableRawPointer(mutating: weight.pointer)
+        guard let reorder else { return plain }
+        let key = PackKey(layout: packedLayout, offset: weight.offset)
+        return weight.storage.packed(key) {
+            let result = Storage(byteCount: packedByteCount)
+            OneDNN.execute(
+                reorder, [(DNNL_ARG_FROM, plainWeight, plain), (DNNL_ARG_TO, packedWeight, result.pointer)])
+            return result
+        }.pointer
+    }
+
+    func forward(_ x: Input, _ weight: WeightBuffer, _ biasValues: Input?, _ y: Output) {
+        var arguments: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer)] = [
+            (DNNL_ARG_SRC, source, UnsafeMutableRawPointer(mutating: x)),
+            (DNNL_ARG_WEIGHTS, packedWeight, packed(weight)),
+            (DNNL_ARG_DST, target, UnsafeMutableRawPointer(y)),
+        ]
+        if let biasValues {
+            arguments.append((DNNL_ARG_BIAS, bias, UnsafeMutableRawPointer(mutating: biasValues)))
+        }
+        OneDNN.execute(primitive, arguments)
+    }
+
+    func backwardData(_ dy: Input, _ weight: WeightBuffer, _ dx: Output) {
+        OneDNN.execute(
+            primitive,
+            [
+                (DNNL_ARG_DIFF_DST, target, UnsafeMutableRawPointer(mutating: dy)),
+                (DNNL_ARG_WEIGHTS, packedWeight, packed(weight)),
+                (DNNL_ARG_DIFF_SRC, source, UnsafeMutableRawPointer(dx)),
+            ])
+    }
+
+    func backwardWeights(_ x: Input, _ dy: Input, dWeight: Output, dBias: Output?) {
+        let result = reorder == nil ? nil : Storage(byteCount: packedByteCount)
+        let pointer = result?.pointer ?? UnsafeMutableRawPointer(dWeight)
+        var arguments: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer)] = [
+            (DNNL_ARG_SRC, source, UnsafeMutableRawPointer(mutating: x)),
+            (DNNL_ARG_DIFF_DST, target, UnsafeMutableRawPointer(mutating: dy)),
+            (DNNL_ARG_DIFF_WEIGHTS, packedWeight, pointer),
+        ]
+        if let dBias { arguments.append((DNNL_ARG_DIFF_BIAS, bias, UnsafeMutableRawPointer(dBias))) }
+        OneDNN.execute(primitive, arguments)
+        guard let reorder else { return }
+        OneDNN.execute(
+            reorder,
+            [
+                (DNNL_ARG_FROM, packedWeight, pointer),
+                (DNNL_ARG_TO, plainWeight, UnsafeMutableRawPointer(dWeight)),
+            ])
+    }
+}
+
+/// Numbers for the weight layouts in use, so that plans with the same layout share one packed copy.
+private final class PackedLayouts: Sendable {
+    static let shared = PackedLayouts()
+    private struct Known: @unchecked Sendable { var layouts: [dnnl_memory_desc_t] = [] }
+    private let known = Mutex(Known())
+
+    func identifier(_ layout: dnnl_memory_desc_t) -> Int {
+        known.withLock { known in
+            var layout = layout
+            for (i, var other) in known.layouts.enumerated()
+            where dnnl_memory_desc_equal(&layout, &other) != 0 {
+                return i
+            }
+            known.layouts.append(layout)
+            return known.layouts.count - 1
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// Convolution and its gradients.
+
+extension Tensor {
+    /// 2-D convolution (cross-correlation, as every framework means it).
+    ///
+    /// - Parameters:
+    ///   - weight: `[O, I/groups, kh, kw]`, the published order.
+    ///   - bias: `[O]` or nil.
+    ///   - padding: zeros added on each of the four sides.
+    /// - Returns: `[N, H', W', O]`, H' = (H + 2·padding − dilation·(kh − 1) − 1)/stride + 1.
+    public func convolved(
+        with weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
+        groups: Int = 1
+    ) -> Tensor {
+        precondition(
+            shape.rank == 4 && weight.shape.rank == 4 && weight.shape[1] * groups == shape[3]
+                && weight.shape[0] % groups == 0 && (bias.map { $0.shape == [weight.shape[0]] } ?? true),
+            "convolution of \(shape) with weight \(weight.shape), bias \(bias?.shape.description ?? "none"), \(groups) groups"
+        )
+        let geometry = ConvolutionGeometry(
+            batch: shape[0], height: shape[1], width: shape[2], inputChannels: shape[3],
+            outputChannels: weight.shape[0], kernelHeight: weight.shape[2], kernelWidth: weight.shape[3],
+            stride: stride, padding: padding, dilation: dilation, groups: groups)
+        precondition(
+            geometry.outputHeight > 0 && geometry.outputWidth > 0,
+            "a \(weight.shape[2])×\(weight.shape[3]) kernel does not fit \(shape)")
+        let y = Tensor.uninitialized([shape[0], geometry.outputHeight, geometry.outputWidth, weight.shape[0]])
+        let (x, w) = (detached, weight.detached)
+        guard y.elementCount > 0 else { return y }
+        backend.convolution(geometry, x.base, weight: w.weightBuffer, bias: bias?.base, y.mutableBase)
+        return y.recorded([self, weight] + (bias.map { [$0] } ?? [])) { gradient, wanted in
+            var result: [Tensor?] = [nil, nil]
+            if wanted[0] {
+                let dx = Tensor.uninitialized(x.shape)
+                backend.convolutionBackwardData(
+                    geometry, gradient.base, weight: w.weightBuffer, dx.mutableBase)
+                result[0] = dx
+            }
+            let wantsBias = wanted.count > 2 && wanted[2]
+            let dBias = wantsBias ? Tensor.uninitialized([geometry.outputChannels]) : nil
+            if wanted[1] {
+                let dWeight = Tensor.uninitialized(w.shape)
+                backend.convolutionBackwardWeights(
+                    geometry, x.base, gradient.base, dWeight: dWeight.mutableBase, dBias: dBias?.mutableBase)
+                result[1] = dWeight
+            } else if let dBias {
+                backend.sumRows(
+                    gradient.base, nil, dBias.mutableBase, layout: ChannelLayout(gradient.shape).flattened)
+            }
+            if wanted.count > 2 { result.append(dBias) }
+            return result
+        }
+    }
+
+    var weightBuffer: WeightBuffer { WeightBuffer(pointer: base, storage: storage, offset: offset) }
+}
