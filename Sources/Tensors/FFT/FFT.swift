@@ -1,5 +1,4 @@
 import CFFTW
-import CKernels
 import Synchronization
 
 /// Two-dimensional Fourier transforms of real images stored channels last, of any size, even or odd. The only
@@ -70,8 +69,8 @@ public struct RealFFT2<Scalar: FFTScalar>: Sendable {
 
     private func forEachTask(count: Int, _ body: (_ image: Int, _ channel: Int, _ width: Int) -> Void) {
         let parts = (channels + Self.channelsPerTask - 1) / Self.channelsPerTask
-        inParallel(count * parts, grain: max(1, 8192 / (height * width))) { tasks in
-            for task in tasks {
+        parallelFor(count * parts, grain: max(1, 8192 / (height * width))) { begin, end in
+            for task in begin..<end {
                 let channel = task % parts * Self.channelsPerTask
                 body(task / parts, channel, min(Self.channelsPerTask, channels - channel))
             }
