@@ -1,0 +1,91 @@
+import Layers
+import Tensors
+
+/// DiCo, the fully convolutional diffusion backbone (arXiv 2505.11196; shallowdream204/DiCo, `dico_models.py`).
+///
+/// A U of three levels with widths D, 2D, 4D; skips by concatenation. Parameter names are the published ones.
+/// Height and width must be multiples of `configuration.sizeMultiple`, square or not.
+public final class DiCo: Denoiser {
+    public let configuration: DiCoConfiguration
+    private let stem: Convolution
+    private let time: [TimestepEmbedder]
+    private let label: LabelEmbedder?
+    private let encoder1: [DiCoBlock]
+    private let down1: Downsample
+    private let encoder2: [DiCoBlock]
+    private let down2: Downsample
+    private let latent: [DiCoBlock]
+    private let up2: Upsample
+    private let reduce2: Convolution
+    private let decoder2: [DiCoBlock]
+    private let up1: Upsample
+    private let reduce1: Convolution
+    private let decoder1: [DiCoBlock]
+    private let final: FinalLayer
+
+    /// Takes every parameter from `scope`; the caller validates the store afterwards.
+    public init(_ scope: Scope, _ configuration: DiCoConfiguration) {
+        self.configuration = configuration
+        let d = configuration.hiddenSize
+        let cell = configuration.patchSize * configuration.patchSize
+        let input = configuration.inputChannels * cell
+
+        func blocks(_ name: String, _ stage: Int, width: Int) -> [DiCoBlock] {
+            (0..<configuration.depth[stage]).map {
+                DiCoBlock(scope / name / $0, channels: width, mlpRatio: configuration.mlpRatio)
+            }
+        }
+        // The published code draws this kernel as the matrix [D, 9·C].
+        stem = Convolution(
+            scope / "x_embedder.proj", input, d, kernel: 3,
+            weight: .xavierUniform(fanIn: 9 * input, fanOut: d))
+        time = (0..<3).map { TimestepEmbedder(scope / "t_embedder_\($0 + 1)", width: d << $0) }
+        label =
+            configuration.classCount > 0
+            ? LabelEmbedder(
+                scope / "y_embedder", classCount: configuration.classCount,
+                hasNullClass: configuration.classDropout > 0, widths: [d, 2 * d, 4 * d]) : nil
+        encoder1 = blocks("encoder_level_1", 0, width: d)
+        down1 = Downsample(scope / "down1_2", channels: d)
+        encoder2 = blocks("encoder_level_2", 1, width: 2 * d)
+        down2 = Downsample(scope / "down2_3", channels: 2 * d)
+        latent = blocks("latent", 2, width: 4 * d)
+        up2 = Upsample(scope / "up3_2", channels: 4 * d)
+        reduce2 = Convolution(scope / "reduce_chan_level2", 4 * d, 2 * d, kernel: 1)
+        decoder2 = blocks("decoder_level_2", 3, width: 2 * d)
+        up1 = Upsample(scope / "up2_1", channels: 2 * d)
+        reduce1 = Convolution(scope / "reduce_chan_level1", 2 * d, 2 * d, kernel: 1)
+        decoder1 = blocks("decoder_level_1", 4, width: 2 * d)
+        final = FinalLayer(
+            scope / "final_layer", channels: 2 * d, outputs: configuration.outputChannels * cell)
+    }
+
+    public func predict(_ noisy: Tensor, time times: [Float], labels: [Int?]) -> Tensor {
+        precondition(
+            noisy.shape.rank == 4 && noisy.shape[1] % configuration.sizeMultiple == 0
+                && noisy.shape[2] % configuration.sizeMultiple == 0
+                && noisy.shape[3] == configuration.inputChannels
+                && times.count == noisy.shape[0] && labels.count == noisy.shape[0],
+            "DiCo with \(configuration.inputChannels) channels and sizes in multiples of \(configuration.sizeMultiple) was given \(noisy.shape), \(times.count) times, \(labels.count) labels"
+        )
+        let c = (0..<3).map { condition(times, labels, level: $0) }
+        let patch = configuration.patchSize
+        let x0 = stem(patch > 1 ? noisy.pixelUnshuffled(by: patch) : noisy)
+
+        let e1 = encoder1.reduce(x0) { $1($0, condition: c[0]) }
+        let e2 = encoder2.reduce(down1(e1)) { $1($0, condition: c[1]) }
+        let z = latent.reduce(down2(e2)) { $1($0, condition: c[2]) }
+        let d2 = decoder2.reduce(reduce2(.concatenateChannels([up2(z), e2]))) { $1($0, condition: c[1]) }
+        // The last stage keeps width 2D at full resolution, and with it the condition of level 2.
+        let d1 = decoder1.reduce(reduce1(.concatenateChannels([up1(d2), e1]))) { $1($0, condition: c[1]) }
+
+        let out = final(d1, condition: c[1])
+        return patch > 1 ? out.pixelShuffled(by: patch) : out
+    }
+
+    private func condition(_ times: [Float], _ labels: [Int?], level: Int) -> Tensor {
+        let c = time[level](times)
+        guard let label else { return c }
+        return c + label(labels, level: level)
+    }
+}

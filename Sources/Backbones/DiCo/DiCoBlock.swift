@@ -1,0 +1,37 @@
+import Layers
+import Tensors
+
+/// DiCo's block: modulated norm → spatial mixer → gated residual, then modulated norm → pointwise feed-forward →
+/// gated residual, all six modulation vectors from the condition (adaLN-zero).
+///
+/// `[N, H, W, C]`, condition `[N, C]` → `[N, H, W, C]`. Parameters `adaLN_modulation.1`, those of the mixer, `conv4`,
+/// `conv5`.
+public struct DiCoBlock: Sendable {
+    static let epsilon: Float = 1e-6
+
+    let modulation: Linear
+    let mixer: any SpatialMixer
+    let widen: Convolution
+    let narrow: Convolution
+
+    public init(
+        _ scope: Scope, channels: Int, mlpRatio: Double,
+        mixer makeMixer: (Scope, Int) -> any SpatialMixer = { ConvolutionMixer($0, channels: $1) }
+    ) {
+        let hidden = Int(mlpRatio * Double(channels))
+        mixer = makeMixer(scope, channels)
+        widen = Convolution(scope / "conv4", channels, hidden, kernel: 1)
+        narrow = Convolution(scope / "conv5", hidden, channels, kernel: 1)
+        modulation = Linear(scope / "adaLN_modulation.1", channels, 6 * channels, weight: .zeros)
+    }
+
+    public func callAsFunction(_ x: Tensor, condition c: Tensor) -> Tensor {
+        let m = modulation(silu(c)).chunks(6)  // shift, scale, gate, twice
+
+        var h = x.layerNorm(shift: m[0], scale: m[1], epsilon: Self.epsilon)
+        let y = x.addingGated(mixer(h), gate: m[2])
+
+        h = y.layerNorm(shift: m[3], scale: m[4], epsilon: Self.epsilon)
+        return y.addingGated(narrow(gelu(widen(h))), gate: m[5])
+    }
+}

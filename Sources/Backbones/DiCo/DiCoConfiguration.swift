@@ -1,0 +1,72 @@
+import Layers
+
+/// What a DiCo is built from. The defaults are the published constructor's.
+public struct DiCoConfiguration: Codable, Hashable, Sendable {
+    /// Channels of the images or latents.
+    public var inputChannels = 4
+    /// Width D of the first level; the others have 2D and 4D.
+    public var hiddenSize: Int
+    /// Blocks in encoder 1, encoder 2, latent, decoder 2, decoder 1.
+    public var depth: [Int]
+    /// Width of the feed-forward relative to the block.
+    public var mlpRatio: Double = 2
+    /// 0 makes an unconditional model.
+    public var classCount = 1000
+    /// Probability of training without the label; above 0 the tables have a row for "no class".
+    public var classDropout: Double = 0.1
+    /// Whether the output carries as many variance channels again.
+    public var learnSigma = true
+    /// Side of the cells folded into channels before the first convolution (1, 2 or 4): the network then works at
+    /// 1/patchSize of the resolution, which makes pixel-space training affordable on small machines.
+    public var patchSize = 1
+
+    public init(
+        inputChannels: Int = 4, hiddenSize: Int, depth: [Int], mlpRatio: Double = 2, classCount: Int = 1000,
+        classDropout: Double = 0.1, learnSigma: Bool = true, patchSize: Int = 1
+    ) {
+        self.inputChannels = inputChannels
+        self.hiddenSize = hiddenSize
+        self.depth = depth
+        self.mlpRatio = mlpRatio
+        self.classCount = classCount
+        self.classDropout = classDropout
+        self.learnSigma = learnSigma
+        self.patchSize = patchSize
+    }
+
+    /// The published sizes (arXiv 2505.11196, Table 7).
+    public static let presets: [String: DiCoConfiguration] = [
+        "dico-s": DiCoConfiguration(hiddenSize: 128, depth: [5, 4, 4, 4, 4]),
+        "dico-b": DiCoConfiguration(hiddenSize: 256, depth: [5, 4, 4, 4, 4]),
+        "dico-l": DiCoConfiguration(hiddenSize: 352, depth: [9, 8, 9, 8, 9]),
+        "dico-xl": DiCoConfiguration(hiddenSize: 416, depth: [9, 9, 10, 9, 9]),
+        "dico-h": DiCoConfiguration(hiddenSize: 416, depth: [14, 12, 10, 12, 14], mlpRatio: 4),
+    ]
+
+    /// Channels of the prediction: twice the input's with learned variance.
+    public var outputChannels: Int { learnSigma ? 2 * inputChannels : inputChannels }
+
+    /// Height and width must be multiples of this.
+    public var sizeMultiple: Int { 4 * patchSize }
+
+    /// - Throws: `ConfigurationError` naming the first field that cannot be.
+    public func validate() throws {
+        func require(_ condition: Bool, _ field: String, _ demand: String) throws {
+            guard condition else { throw ConfigurationError(field: field, demand: demand) }
+        }
+        try require(inputChannels > 0, "inputChannels", "at least 1, found \(inputChannels)")
+        try require(
+            hiddenSize > 0 && hiddenSize % 2 == 0, "hiddenSize", "a positive even number, found \(hiddenSize)"
+        )
+        try require(
+            depth.count == 5 && depth.allSatisfy { $0 >= 0 }, "depth",
+            "five block counts of at least 0, found \(depth)")
+        try require(
+            mlpRatio.isFinite && mlpRatio * Double(hiddenSize) >= 1, "mlpRatio", "positive, found \(mlpRatio)"
+        )
+        try require(classCount >= 0, "classCount", "at least 0, found \(classCount)")
+        try require(
+            (0..<1).contains(classDropout), "classDropout", "at least 0 and below 1, found \(classDropout)")
+        try require([1, 2, 4].contains(patchSize), "patchSize", "1, 2 or 4, found \(patchSize)")
+    }
+}

@@ -1,0 +1,73 @@
+import Layers
+import Tensors
+
+/// Halves the resolution and doubles the width: 3×3 convolution to C/2, then space to depth.
+///
+/// `[N, H, W, C]` → `[N, H/2, W/2, 2C]`. Parameter `body.0.weight [C/2, C, 3, 3]`.
+public struct Downsample: Sendable {
+    let convolution: Convolution
+
+    public init(_ scope: Scope, channels: Int) {
+        convolution = Convolution(scope / "body.0", channels, channels / 2, kernel: 3, hasBias: false)
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor { convolution(x).pixelUnshuffled(by: 2) }
+}
+
+/// Doubles the resolution and halves the width: 3×3 convolution to 2C, then depth to space.
+///
+/// `[N, H, W, C]` → `[N, 2H, 2W, C/2]`. Parameter `body.0.weight [2C, C, 3, 3]`.
+public struct Upsample: Sendable {
+    let convolution: Convolution
+
+    public init(_ scope: Scope, channels: Int) {
+        convolution = Convolution(scope / "body.0", channels, 2 * channels, kernel: 3, hasBias: false)
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor { convolution(x).pixelShuffled(by: 2) }
+}
+
+/// Class tables of the three levels, widths D, 2D, 4D; the last row, when there is one, means "no class".
+///
+/// Parameters `embedding_table_{0,1,2}.weight [K or K+1, width]`.
+public struct LabelEmbedder: Sendable {
+    let tables: [Tensor]
+    let classCount: Int
+    let hasNullClass: Bool
+
+    public init(_ scope: Scope, classCount: Int, hasNullClass: Bool, widths: [Int]) {
+        self.classCount = classCount
+        self.hasNullClass = hasNullClass
+        let rows = classCount + (hasNullClass ? 1 : 0)
+        tables = widths.enumerated().map { level, width in
+            (scope / "embedding_table_\(level)").parameter(
+                "weight", [rows, width], .normal(standardDeviation: 0.02))
+        }
+    }
+
+    /// N labels → `[N, width of the level]`; nil is the null class.
+    public func callAsFunction(_ labels: [Int?], level: Int) -> Tensor {
+        precondition(
+            hasNullClass || !labels.contains(nil),
+            "a model without a null class has no unconditional prediction")
+        return tables[level].gatheringRows(labels.map { $0 ?? classCount })
+    }
+}
+
+/// Modulated norm and a 3×3 convolution to the output channels.
+///
+/// `[N, H, W, C]`, condition `[N, C]` → `[N, H, W, O]`. Parameters `adaLN_modulation.1`, `out_proj`.
+public struct FinalLayer: Sendable {
+    let modulation: Linear
+    let project: Convolution
+
+    public init(_ scope: Scope, channels: Int, outputs: Int) {
+        modulation = Linear(scope / "adaLN_modulation.1", channels, 2 * channels, weight: .zeros)
+        project = Convolution(scope / "out_proj", channels, outputs, kernel: 3, weight: .zeros)
+    }
+
+    public func callAsFunction(_ x: Tensor, condition c: Tensor) -> Tensor {
+        let m = modulation(silu(c)).chunks(2)  // shift, scale
+        return project(x.layerNorm(shift: m[0], scale: m[1], epsilon: DiCoBlock.epsilon))
+    }
+}

@@ -1,0 +1,124 @@
+import Tensors
+
+/// The parameters of one model, in the order its constructor asked for them, under their published names.
+///
+/// A layer's constructor takes what it needs from a `Scope` and never learns whether the values are drawn or come
+/// from a checkpoint. What a checkpoint lacks, has too much or has in another shape is collected while the model
+/// is built and reported whole by `validate()`.
+public final class ParameterStore: @unchecked Sendable {
+    /// Where values come from.
+    public enum Source {
+        /// Drawn by each parameter's initialiser.
+        case initialized(seed: UInt64)
+        /// Taken from these tensors; storage is shared, not copied.
+        case loaded([String: Tensor])
+    }
+
+    private let source: Source
+    private let isTracked: Bool
+    public private(set) var names: [String] = []
+    private var tensors: [String: Tensor] = [:]
+    private var missing: [String] = []
+    private var misshapen: [ParameterMismatch.Misshapen] = []
+
+    /// - Parameter isTracked: whether operations on the parameters are recorded for a backward pass.
+    public init(_ source: Source, isTracked: Bool) {
+        self.source = source
+        self.isTracked = isTracked
+    }
+
+    public var scope: Scope { Scope(store: self, path: "") }
+
+    public subscript(name: String) -> Tensor? { tensors[name] }
+
+    /// All parameters in construction order.
+    public var all: [(name: String, tensor: Tensor)] {
+        names.compactMap { name in tensors[name].map { (name, $0) } }
+    }
+
+    /// Number of scalars in all parameters.
+    public var scalarCount: Int { tensors.values.reduce(0) { $0 + $1.elementCount } }
+
+    fileprivate func take(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
+        precondition(tensors[name] == nil, "two layers claim the parameter \(name)")
+        let value = value(name, shape, initializer)
+        let tensor = isTracked ? value.variable : value
+        names.append(name)
+        tensors[name] = tensor
+        return tensor
+    }
+
+    private func value(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
+        switch source {
+        case .initialized(let seed):
+            return initializer.makeTensor(shape, from: RandomStream(seed: seed).stream(named: name))
+        case .loaded(let tensors):
+            guard let tensor = tensors[name] else {
+                missing.append(name)
+                return .zeros(shape)
+            }
+            guard tensor.shape == shape else {
+                misshapen.append(.init(name: name, found: tensor.shape, needed: shape))
+                return .zeros(shape)
+            }
+            return tensor.detached
+        }
+    }
+
+    /// To be called once the model is built.
+    /// - Throws: `ParameterMismatch` unless every parameter was found in its shape and none was left over.
+    public func validate() throws {
+        var unexpected: [String] = []
+        if case .loaded(let given) = source {
+            unexpected = given.keys.filter { tensors[$0] == nil }.sorted()
+        }
+        guard missing.isEmpty, misshapen.isEmpty, unexpected.isEmpty else {
+            throw ParameterMismatch(missing: missing, unexpected: unexpected, misshapen: misshapen)
+        }
+    }
+}
+
+/// A place in a model's tree of parameters: constructors spell the published names relative to it.
+public struct Scope: Sendable {
+    public let store: ParameterStore
+    public let path: String
+
+    public static func / (scope: Scope, name: String) -> Scope {
+        Scope(store: scope.store, path: scope.path.isEmpty ? name : scope.path + "." + name)
+    }
+
+    public static func / (scope: Scope, index: Int) -> Scope { scope / String(index) }
+
+    /// The parameter `path.name`, of the given shape.
+    public func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
+        store.take((self / name).path, shape, initializer)
+    }
+}
+
+/// How a checkpoint's tensors differ from those a model needs.
+public struct ParameterMismatch: Error, CustomStringConvertible, Equatable {
+    public struct Misshapen: Equatable, Sendable {
+        public var name: String
+        public var found: Shape
+        public var needed: Shape
+    }
+
+    public var missing: [String]
+    public var unexpected: [String]
+    public var misshapen: [Misshapen]
+
+    public var description: String {
+        [
+            Self.line("missing", missing), Self.line("not part of the model", unexpected),
+            Self.line(
+                "of another shape",
+                misshapen.map { "\($0.name) is \($0.found), the model needs \($0.needed)" }),
+        ].compactMap { $0 }.joined(separator: "; ")
+    }
+
+    private static func line(_ what: String, _ items: [String]) -> String? {
+        guard !items.isEmpty else { return nil }
+        let shown = items.prefix(4).joined(separator: ", ")
+        return "\(items.count) \(what): \(shown)" + (items.count > 4 ? ", …" : "")
+    }
+}
