@@ -50,6 +50,11 @@ public struct Tensor: @unchecked Sendable {
 
     public static func zeros(_ shape: Shape) -> Tensor { Tensor(repeating: 0, shape: shape) }
 
+    /// A tensor that has a shape and no memory. Only its shape may be asked for.
+    public static func placeholder(_ shape: Shape) -> Tensor {
+        Tensor(shape: shape, storage: Storage(byteCount: 0))
+    }
+
     public var elementCount: Int { shape.elementCount }
 
     /// All scalars in memory order, copied out.

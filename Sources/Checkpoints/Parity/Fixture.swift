@@ -1,4 +1,5 @@
 import Archives
+import Tensors
 
 /// One parity case: inputs, parameters, outputs and vector-Jacobian products of an original implementation.
 ///
@@ -38,6 +39,10 @@ public struct Fixture: Sendable, CustomStringConvertible {
 
     /// The parameters under their checkpoint keys, and so on for each group.
     public var parameters: [StoredTensor] { file.tensors(withPrefix: "param.") }
+    /// The parameters as tensors, ready to build a model from.
+    public var parameterTensors: [String: Tensor] {
+        Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.tensor) })
+    }
     public var inputs: [StoredTensor] { file.tensors(withPrefix: "input.") }
     public var outputs: [StoredTensor] { file.tensors(withPrefix: "output.") }
     public var cotangents: [StoredTensor] { file.tensors(withPrefix: "cotangent.") }

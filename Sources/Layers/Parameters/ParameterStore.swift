@@ -12,11 +12,14 @@ public final class ParameterStore: @unchecked Sendable {
         case initialized(seed: UInt64)
         /// Taken from these tensors; storage is shared, not copied.
         case loaded([String: Tensor])
+        /// No values at all: the model is built only to learn its parameters' names and shapes.
+        case shapesOnly
     }
 
     private let source: Source
     private let isTracked: Bool
-    public private(set) var names: [String] = []
+    /// Names and shapes in construction order.
+    public private(set) var shapes: [(name: String, shape: Shape)] = []
     private var tensors: [String: Tensor] = [:]
     private var missing: [String] = []
     private var misshapen: [ParameterMismatch.Misshapen] = []
@@ -33,7 +36,7 @@ public final class ParameterStore: @unchecked Sendable {
 
     /// All parameters in construction order.
     public var all: [(name: String, tensor: Tensor)] {
-        names.compactMap { name in tensors[name].map { (name, $0) } }
+        shapes.compactMap { entry in tensors[entry.name].map { (entry.name, $0) } }
     }
 
     /// Number of scalars in all parameters.
@@ -43,7 +46,7 @@ public final class ParameterStore: @unchecked Sendable {
         precondition(tensors[name] == nil, "two layers claim the parameter \(name)")
         let value = value(name, shape, initializer)
         let tensor = isTracked ? value.variable : value
-        names.append(name)
+        shapes.append((name, shape))
         tensors[name] = tensor
         return tensor
     }
@@ -62,6 +65,8 @@ public final class ParameterStore: @unchecked Sendable {
                 return .zeros(shape)
             }
             return tensor.detached
+        case .shapesOnly:
+            return .placeholder(shape)
         }
     }
 
