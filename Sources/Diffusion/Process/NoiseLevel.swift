@@ -54,7 +54,7 @@ public struct ExplodingPath: NoisePath, Hashable {
 }
 
 /// x = (1−s)·x₀ + s·ε (rectified flow; SD3, arXiv 2403.03206); the network time is `timeScale`·s.
-public struct FlowPath: NoisePath, Hashable {
+public struct FlowPath: NoisePath, TimedPath, Hashable {
     public var timeScale: Double
 
     public init(timeScale: Double = 1000) { self.timeScale = timeScale }

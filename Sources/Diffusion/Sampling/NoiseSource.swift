@@ -32,3 +32,16 @@ public struct RecordedNoise: NoiseSource {
         return draws[draw - 1].samples(in: sample..<sample + 1).values
     }
 }
+
+/// Noise for real runs: every image has its own seed, and its numbers depend on that seed and the draw only.
+public struct SeededNoise: NoiseSource {
+    /// One seed per sample of the batch.
+    public var seeds: [UInt64]
+
+    public init(seeds: [UInt64]) { self.seeds = seeds }
+
+    public func normals(draw: Int, sample: Int, count: Int) -> [Double] {
+        let stream = RandomStream(seed: seeds[sample]).stream(named: "sampler").stream(UInt64(draw))
+        return stream.normals([count]).withScalars { $0.map(Double.init) }
+    }
+}

@@ -36,6 +36,15 @@ public struct HistoryEntry: Sendable {
     /// The state at that level (after correction, where the solver corrects).
     public var state: Latent
     public var estimate: Estimate
+    /// What an adaptive solver needs to go on where it was.
+    public var carry: (any Sendable)?
+
+    public init(level: NoiseLevel, state: Latent, estimate: Estimate, carry: (any Sendable)? = nil) {
+        self.level = level
+        self.state = state
+        self.estimate = estimate
+        self.carry = carry
+    }
 }
 
 /// One step's outcome.
