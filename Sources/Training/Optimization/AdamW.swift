@@ -1,0 +1,76 @@
+import Layers
+import Tensors
+
+/// AdamW (arXiv 1711.05101) with the moving average of the weights kept in the same pass over memory.
+///
+/// Weights are changed in place: the model built from the same store computes with the new values at once.
+public final class AdamW {
+    public let parameters: [(name: String, tensor: Tensor)]
+    private let first: [Tensor]
+    private let second: [Tensor]
+    private let average: [Tensor]
+    /// Updates made so far.
+    public private(set) var stepCount = 0
+
+    /// Moments begin at zero, the average as a copy of the weights.
+    public init(_ store: ParameterStore) {
+        parameters = store.all
+        first = parameters.map { .zeros($0.tensor.shape) }
+        second = parameters.map { .zeros($0.tensor.shape) }
+        average = parameters.map { Tensor(shape: $0.tensor.shape, scalars: $0.tensor.scalars) }
+    }
+
+    /// The averaged weights under the parameters' names, sharing storage: they follow every later update.
+    public var averagedParameters: [String: Tensor] {
+        Dictionary(uniqueKeysWithValues: zip(parameters.map(\.name), average))
+    }
+
+    /// One update.
+    /// - Parameters:
+    ///   - gradients: one per parameter, in order; nil leaves the parameter (and its moments) as if it were zero.
+    ///   - settings: `step` is filled in here.
+    public func update(_ gradients: [Tensor?], _ settings: AdamWStep) {
+        stepCount += 1
+        var settings = settings
+        settings.step = stepCount
+        for (index, parameter) in parameters.enumerated() {
+            let gradient = gradients[index] ?? .zeros(parameter.tensor.shape)
+            Tensor.updateAdamW(
+                parameter.tensor, gradient: gradient, first: first[index], second: second[index],
+                average: average[index], settings)
+        }
+    }
+
+    /// Everything a resumed run needs, by state name: `model.*`, `ema.*`, `optimizer.m.*`, `optimizer.v.*`.
+    public var state: [(name: String, tensor: Tensor)] {
+        func named(_ prefix: String, _ tensors: [Tensor]) -> [(String, Tensor)] {
+            zip(parameters, tensors).map { (prefix + $0.name, $1.detached) }
+        }
+        return named("model.", parameters.map(\.tensor)) + named("ema.", average)
+            + named("optimizer.m.", first) + named("optimizer.v.", second)
+    }
+
+    /// Puts a saved state back, in place.
+    /// - Throws: `ParameterMismatch` when a tensor is missing or has another shape; nothing is changed then.
+    public func restore(stepCount: Int, _ saved: (String) throws -> Tensor?) throws {
+        var missing: [String] = []
+        var misshapen: [ParameterMismatch.Misshapen] = []
+        var found: [(Tensor, Tensor)] = []
+        for (name, tensor) in state {
+            guard let value = try saved(name) else {
+                missing.append(name)
+                continue
+            }
+            if value.shape == tensor.shape {
+                found.append((tensor, value))
+            } else {
+                misshapen.append(.init(name: name, found: value.shape, needed: tensor.shape))
+            }
+        }
+        guard missing.isEmpty, misshapen.isEmpty else {
+            throw ParameterMismatch(missing: missing, unexpected: [], misshapen: misshapen)
+        }
+        for (target, value) in found { target.assign(value) }
+        self.stepCount = stepCount
+    }
+}
