@@ -106,11 +106,23 @@ public struct ParameterMismatch: Error, CustomStringConvertible, Equatable {
         public var name: String
         public var found: Shape
         public var needed: Shape
+
+        public init(name: String, found: Shape, needed: Shape) {
+            self.name = name
+            self.found = found
+            self.needed = needed
+        }
     }
 
     public var missing: [String]
     public var unexpected: [String]
     public var misshapen: [Misshapen]
+
+    public init(missing: [String], unexpected: [String], misshapen: [Misshapen]) {
+        self.missing = missing
+        self.unexpected = unexpected
+        self.misshapen = misshapen
+    }
 
     public var description: String {
         [
