@@ -1,20 +1,13 @@
 import Archives
-import Foundation
 import Images
+import TestSupport
 import Testing
 
 @testable import Training
 
-/// A folder that is removed with its contents when the test ends.
-final class DatasetFolder {
+/// A temporary folder to put files in.
+private struct DatasetFolder {
     let path: String
-
-    init() {
-        path = NSTemporaryDirectory() + "/dataset-\(UUID().uuidString)"
-        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
 
     func write(_ name: String, _ bytes: [UInt8]) throws {
         try makeFolder(splitPath(path + "/" + name).folder)
@@ -27,8 +20,8 @@ private func png(_ grey: UInt8) throws -> [UInt8] {
     try Image(width: 3, height: 2, color: [grey, grey, grey]).pngBytes()
 }
 
-private func zip(_ names: [String], in folder: DatasetFolder) throws -> String {
-    let path = folder.path + "/set.zip"
+private func zip(_ names: [String], in folder: String) throws -> String {
+    let path = folder + "/set.zip"
     let writer = try ZipWriter(path: path)
     for (n, name) in names.enumerated() { try writer.add(name, png(UInt8(n))) }
     try writer.finish()
@@ -43,24 +36,28 @@ private func zip(_ names: [String], in folder: DatasetFolder) throws -> String {
     @Test(arguments: ["", "set/", "outer/inner/"])
     func `classes are the folders in byte order, in a folder as in a zip`(prefix: String) throws {
         let names = Self.tree.map { prefix + $0 }
-        let folder = DatasetFolder()
-        for (n, name) in names.enumerated() { try folder.write(name, png(UInt8(n))) }
-        try folder.write(prefix + "dog/notes.txt", [1, 2, 3])
-        let sets: [any ImageDataset] = [
-            try FolderDataset(path: folder.path), try ZipDataset(path: zip(names, in: DatasetFolder())),
-        ]
-        for dataset in sets {
-            #expect(dataset.classNames == ["Cat", "ant", "dog"])
-            #expect((0..<dataset.count).map { dataset.label(at: $0) } == [0, 0, 1, 2, 2])
-            let greys = try (0..<dataset.count).map { try dataset.image(at: $0).bytes[0] }
-            #expect(greys == [3, 2, 4, 1, 0])
+        try withTemporaryFolder { root in
+            let folder = DatasetFolder(path: root)
+            for (n, name) in names.enumerated() { try folder.write(name, png(UInt8(n))) }
+            try folder.write(prefix + "dog/notes.txt", [1, 2, 3])
+            let sets: [any ImageDataset] = [
+                try FolderDataset(path: folder.path), try ZipDataset(path: zip(names, in: root)),
+            ]
+            for dataset in sets {
+                #expect(dataset.classNames == ["Cat", "ant", "dog"])
+                #expect((0..<dataset.count).map { dataset.label(at: $0) } == [0, 0, 1, 2, 2])
+                let greys = try (0..<dataset.count).map { try dataset.image(at: $0).bytes[0] }
+                #expect(greys == [3, 2, 4, 1, 0])
+            }
         }
     }
 
     @Test func `images without folders have no classes`() throws {
-        let dataset = try ZipDataset(path: zip(["b.png", "a.png"], in: DatasetFolder()))
-        #expect(dataset.classNames.isEmpty && dataset.label(at: 0) == nil)
-        #expect(try dataset.image(at: 0).bytes[0] == 1)
+        try withTemporaryFolder { root in
+            let dataset = try ZipDataset(path: zip(["b.png", "a.png"], in: root))
+            #expect(dataset.classNames.isEmpty && dataset.label(at: 0) == nil)
+            #expect(try dataset.image(at: 0).bytes[0] == 1)
+        }
     }
 
     @Test(arguments: [
@@ -78,54 +75,61 @@ private func zip(_ names: [String], in folder: DatasetFolder) throws -> String {
     }
 
     @Test func `truncated, empty and foreign files are told apart and skipped by the loader`() throws {
-        let folder = DatasetFolder()
-        try folder.write("a/1.png", png(9))
-        try folder.write("a/2.png", Array(png(9).dropLast(30)))
-        try folder.write("a/3.jpg", Array("not an image at all".utf8))
-        try folder.write("b/4.png", [])
-        let dataset = try FolderDataset(path: folder.path)
-        let kinds = (1..<4).map { index in
-            #expect(throws: ImageError.self) { try dataset.image(at: index) }?.kind
+        try withTemporaryFolder { root in
+            let folder = DatasetFolder(path: root)
+            try folder.write("a/1.png", png(9))
+            try folder.write("a/2.png", Array(png(9).dropLast(30)))
+            try folder.write("a/3.jpg", Array("not an image at all".utf8))
+            try folder.write("b/4.png", [])
+            let dataset = try FolderDataset(path: folder.path)
+            let kinds = (1..<4).map { index in
+                #expect(throws: ImageError.self) { try dataset.image(at: index) }?.kind
+            }
+            #expect(kinds == [.truncated, .notAnImage, .truncated])
+            let loader = try DataLoader(
+                dataset, ImagePreparation(width: 3, height: 2),
+                DataLoaderOptions(batchSize: 4, shuffle: false))
+            #expect(try loader.next().indices == [0, 0, 0, 0])
+            #expect(loader.skippedCount == 3)
         }
-        #expect(kinds == [.truncated, .notAnImage, .truncated])
-        let loader = try DataLoader(
-            dataset, ImagePreparation(width: 3, height: 2), DataLoaderOptions(batchSize: 4, shuffle: false))
-        #expect(try loader.next().indices == [0, 0, 0, 0])
-        #expect(loader.skippedCount == 3)
     }
 
     @Test func `binary CIFAR batches are read in order`() throws {
-        let folder = DatasetFolder()
-        for batch in 1...2 {
-            let records = (0..<3).map { record in
-                [UInt8(record)] + [UInt8](repeating: UInt8(10 * batch), count: 1024)
-                    + [UInt8](repeating: 7, count: 1024) + [UInt8](repeating: 8, count: 1024)
+        try withTemporaryFolder { root in
+            let folder = DatasetFolder(path: root)
+            for batch in 1...2 {
+                let records = (0..<3).map { record in
+                    [UInt8(record)] + [UInt8](repeating: UInt8(10 * batch), count: 1024)
+                        + [UInt8](repeating: 7, count: 1024) + [UInt8](repeating: 8, count: 1024)
+                }
+                try folder.write("data_batch_\(batch).bin", Array(records.joined()))
             }
-            try folder.write("data_batch_\(batch).bin", Array(records.joined()))
+            let dataset = try DatasetSpecification(path: folder.path).open()
+            #expect(dataset.count == 6 && dataset.classNames.count == 10)
+            #expect(dataset.label(at: 4) == 1)
+            #expect(try dataset.image(at: 4)[5, 9] == [20, 7, 8])
+            #expect(throws: DatasetError.self) { try CIFARDataset(path: folder.path, isTest: true) }
+            try folder.write("data_batch_3.bin", [1, 2, 3])
+            #expect(throws: DatasetError.self) { try CIFARDataset(path: folder.path) }
         }
-        let dataset = try DatasetSpecification(path: folder.path).open()
-        #expect(dataset.count == 6 && dataset.classNames.count == 10)
-        #expect(dataset.label(at: 4) == 1)
-        #expect(try dataset.image(at: 4)[5, 9] == [20, 7, 8])
-        #expect(throws: DatasetError.self) { try CIFARDataset(path: folder.path, isTest: true) }
-        try folder.write("data_batch_3.bin", [1, 2, 3])
-        #expect(throws: DatasetError.self) { try CIFARDataset(path: folder.path) }
     }
 
     @Test func `IDX images find their labels`() throws {
-        let folder = DatasetFolder()
-        let pixels = (0..<2 * 2 * 3).map { UInt8($0) }
-        let header: [UInt8] = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]
-        try folder.write("train-images-idx3-ubyte", header + pixels)
-        try folder.write("train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 2, 4, 1])
-        let dataset = try DatasetSpecification(path: folder.path).open()
-        #expect(dataset.count == 2 && dataset.classNames == ["0", "1", "2", "3", "4"])
-        #expect(dataset.label(at: 1) == 1)
-        let image = try dataset.image(at: 1)
-        #expect((image.width, image.height, image.channels) == (3, 2, 1))
-        #expect(image.bytes == [6, 7, 8, 9, 10, 11])
-        try folder.write("train-images-idx3-ubyte", header + pixels.dropLast())
-        #expect(throws: DatasetError.self) { try DatasetSpecification(path: folder.path).open() }
+        try withTemporaryFolder { root in
+            let folder = DatasetFolder(path: root)
+            let pixels = (0..<2 * 2 * 3).map { UInt8($0) }
+            let header: [UInt8] = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]
+            try folder.write("train-images-idx3-ubyte", header + pixels)
+            try folder.write("train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 2, 4, 1])
+            let dataset = try DatasetSpecification(path: folder.path).open()
+            #expect(dataset.count == 2 && dataset.classNames == ["0", "1", "2", "3", "4"])
+            #expect(dataset.label(at: 1) == 1)
+            let image = try dataset.image(at: 1)
+            #expect((image.width, image.height, image.channels) == (3, 2, 1))
+            #expect(image.bytes == [6, 7, 8, 9, 10, 11])
+            try folder.write("train-images-idx3-ubyte", header + pixels.dropLast())
+            #expect(throws: DatasetError.self) { try DatasetSpecification(path: folder.path).open() }
+        }
     }
 
     @Test func `shapes repeat from the seed and differ between seeds`() throws {

@@ -2,6 +2,7 @@ import Archives
 import Foundation
 import Images
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Training
@@ -149,17 +150,12 @@ final class Reports: @unchecked Sendable {
     func add(_ report: SkippedImage) { lock.withLock { list.append(report) } }
 }
 
-/// The folder of real data, where there is one.
-enum RealData {
-    static let root = ProcessInfo.processInfo.environment["SFUMATO_DATA"] ?? "../shared/data"
-    static let cifar = root + "/cifar10/train.zip"
-    static let hasCIFAR = FileManager.default.fileExists(atPath: cifar)
-}
-
 @Suite struct DataRealTests {
-    @Test(.enabled(if: RealData.hasCIFAR, "no CIFAR-10 zip in SFUMATO_DATA"))
+    static let zip = TestData.data.map { joinPath($0, "cifar10/train.zip") } ?? ""
+
+    @Test(.enabled(if: fileExists(zip), "there is no cifar10/train.zip in SFUMATO_DATA"))
     func `a zip of class folders gives every image with its class`() throws {
-        let dataset = try ZipDataset(path: RealData.cifar)
+        let dataset = try ZipDataset(path: Self.zip)
         #expect(dataset.count == 50_000)
         #expect(
             dataset.classNames == [
@@ -176,6 +172,6 @@ enum RealData {
         }
         #expect(histogram == [Int](repeating: 5_000, count: 10))
         let second = try clock.measure { for _ in 0..<200 { _ = try loader.next() } }
-        print("CIFAR-10 epoch: \(first) decoded, \(second) from memory")
+        #expect(first < .seconds(30) && second < .seconds(15), "\(first) decoded, \(second) from memory")
     }
 }
