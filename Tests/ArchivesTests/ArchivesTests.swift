@@ -1,4 +1,5 @@
 import Archives
+import Glibc
 import TestSupport
 import Testing
 
@@ -71,14 +72,31 @@ import Testing
         }
     }
 
-    @Test func `a full disk is one clear error`() throws {
-        try #require(fileExists("/dev/full"))
-        // No file system of this kind at hand can be filled, so the text of the error is what is checked.
-        let error = FileError(path: "run/x.safetensors", action: "write", code: 28)
-        #expect(
-            "\(error)"
-                == "run/x.safetensors: cannot write: the disk is full; free some space or choose another folder"
-        )
+    /// A limit on file size fails a write half-way just as a full disk does, and needs no small disk.
+    @Test func `a write that fails half-way leaves the old file and nothing else`() async {
+        await #expect(processExitsWith: .success) {
+            try withTemporaryFolder { folder in
+                let path = folder + "/a.bin"
+                try AtomicFile.write("old", to: path)
+                signal(SIGXFSZ, SIG_IGN)
+                var limit = rlimit(rlim_cur: 500_000, rlim_max: 500_000)
+                setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+                let failure = FileError(path: path, action: "write", code: EFBIG)
+                #expect(throws: failure) {
+                    try AtomicFile.write([UInt8](repeating: 1, count: 1_000_000), to: path)
+                }
+                #expect(try bytes(of: path) == Array("old".utf8))
+                #expect(try folderContents(folder) == ["a.bin"])
+                guard try folderContents(folder) == ["a.bin"] else { exit(1) }
+            }
+        }
+    }
+
+    @Test func `the error of a full disk says what to do`() {
+        let error = FileError(path: "run/x.safetensors", action: "write", code: ENOSPC)
+        let text =
+            "run/x.safetensors: cannot write: the disk is full; free some space or choose another folder"
+        #expect("\(error)" == text)
     }
 
     @Test func `a missing folder, and a folder in the file's place, are refused by name`() throws {
