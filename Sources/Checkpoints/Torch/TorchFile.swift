@@ -28,7 +28,8 @@ public struct TorchFile: Sendable {
         self.path = path
         (graph, storages) =
             ZipArchive.isZip(bytes)
-            ? try TorchContainer.zip(ZipArchive(bytes, file: path)) : try TorchContainer.legacy(bytes, file: path)
+            ? try TorchContainer.zip(ZipArchive(bytes, file: path))
+            : try TorchContainer.legacy(bytes, file: path)
     }
 
     /// Whether the data begins like a file of PyTorch.
