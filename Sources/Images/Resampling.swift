@@ -62,7 +62,12 @@ struct ResampleWeights {
     init(from inputSize: Int, to outputSize: Int, filter: ResizeFilter) {
         let scale = Double(inputSize) / Double(outputSize)
         guard filter != .nearest else {
-            starts = (0..<outputSize).map { min(Int((Double($0) + 0.5) * scale), inputSize - 1) }
+            // Pillow adds the scale up instead of multiplying, which decides positions that fall on a border.
+            var position = 0.5 * scale
+            starts = (0..<outputSize).map { _ in
+                defer { position += scale }
+                return min(Int(position), inputSize - 1)
+            }
             counts = [Int](repeating: 1, count: outputSize)
             width = 1
             weights = [Double](repeating: 1, count: outputSize)
