@@ -1,0 +1,18 @@
+extension ComputeThreads {
+    /// The results of `transform` for every element, in order, computed on the pool. Whatever the number of
+    /// threads, each result comes from one call with its own element. `transform` runs on several threads at once
+    /// and must not share mutable state.
+    /// - Throws: the error of the first element, in order, that has one.
+    public static func map<Element, Value>(
+        _ elements: [Element], _ transform: (Element) throws -> Value
+    ) throws -> [Value] {
+        var results = [Result<Value, any Error>?](repeating: nil, count: elements.count)
+        results.withUnsafeMutableBufferPointer { slots in
+            let slots = slots
+            parallelFor(elements.count, grain: 1) { begin, end in
+                for index in begin..<end { slots[index] = Result { try transform(elements[index]) } }
+            }
+        }
+        return try results.compactMap { try $0?.get() }
+    }
+}
