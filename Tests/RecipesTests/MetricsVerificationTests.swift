@@ -1,0 +1,20 @@
+import Recipes
+import TestSupport
+import Testing
+
+@Suite struct MetricsVerificationTests {
+    /// What the family rebuilds; decoding and resizing of images and files of weights have families of their own.
+    static let cases = [
+        "frechet_", "kid_", "inception_score_", "prdc_", "fid_infinity_", "memorisation_", "numpy_", "featnet_",
+        "wavelet_", "spectrum_", "iqa_", "e2e_",
+    ].flatMap { ParityCase.all("metrics", prefix: $0) }
+
+    @Test(.enabled(if: ParityCase.exist("metrics")), arguments: cases)
+    func `a metric agrees with the package that made it known`(_ reference: ParityCase) throws {
+        let report = Verifier().verify(path: reference.path)
+        #expect(report.passes, "\(report.line)")
+        if case .compared(let result) = report.outcome {
+            for item in result.items where !item.passes { Issue.record("\(item.comparison)") }
+        }
+    }
+}
