@@ -26,10 +26,12 @@ public final class FolderLock: Sendable {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw FileError(path: path, action: "write") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let owner = (try? MappedFile(path: path).slice.text).flatMap { $0 }
+            var note = [UInt8](repeating: 0, count: 32)
+            let count = read(descriptor, &note, note.count)
             close(descriptor)
+            let owner = String(decoding: note.prefix(max(0, count)), as: UTF8.self)
             throw FolderInUseError(
-                folder: folder, process: owner?.split(separator: "\n").first.flatMap { Int($0) })
+                folder: folder, process: owner.split(separator: "\n").first.flatMap { Int($0) })
         }
         // Who holds it is a courtesy to the reader of the error; failing to note it loses nothing.
         let note = Array("\(getpid())\n".utf8)

@@ -26,19 +26,22 @@ public struct RunFolder: Sendable, Hashable {
         public let path: String
     }
 
-    /// Makes what is missing of the folder, writes the configuration, and removes what interrupted writes left.
+    /// Takes the folder for training: makes what is missing of it, writes the configuration, and removes what
+    /// interrupted writes left.
     ///
     /// - Parameter config: text of `config.yaml`; nil leaves the file as it is.
-    /// - Throws: `FileError` when the folder cannot be made or written.
-    public func prepare(config: String? = nil) throws {
-        for folder in [path, checkpointsPath, samplesPath] { try makeFolder(folder) }
-        if let config { try AtomicFile.write(config, to: configPath) }
+    /// - Returns: the sole right to train into this folder, for as long as it is held.
+    /// - Throws: `FolderInUseError` when another process trains here; `FileError` when the folder cannot be made
+    ///   or written.
+    public func open(config: String? = nil) throws -> FolderLock {
+        try makeFolder(path)
+        let lock = try FolderLock(folder: path)
+        for folder in [checkpointsPath, samplesPath] { try makeFolder(folder) }
+        // Only under the lock: another run's unfinished file is no leftover.
         for folder in [path, checkpointsPath, samplesPath] { try removeLeftovers(in: folder) }
+        if let config { try AtomicFile.write(config, to: configPath) }
+        return lock
     }
-
-    /// The sole right to train into this folder, for as long as the result lives.
-    /// - Throws: `FolderInUseError`, `FileError`.
-    public func lock() throws -> FolderLock { try FolderLock(folder: path) }
 
     public func statePath(step: Int) -> String {
         let digits = String(step)
