@@ -86,6 +86,9 @@ public struct Tensor: @unchecked Sendable {
             UnsafeMutableBufferPointer(start: storage.floats(offset: offset), count: elementCount))
     }
 
+    /// The same values in storage of their own.
+    public var copied: Tensor { Tensor(shape: shape, scalars: scalars) }
+
     /// This tensor's values without its history: no derivative flows through the result.
     public var detached: Tensor {
         Tensor(shape: shape, scalarType: scalarType, storage: storage, offset: offset)

@@ -63,7 +63,8 @@ public final class Trainer {
         let step = stepCount + 1
         let count = settings.accumulation
         var sums: [Tensor?] = Array(repeating: nil, count: optimizer.parameters.count)
-        var report = StepReport(step: step, loss: 0, parts: [:], gradientNorm: 0, learningRate: 0, imageCount: 0)
+        var report = StepReport(
+            step: step, loss: 0, parts: [:], gradientNorm: 0, learningRate: 0, imageCount: 0)
         for part in 0..<count {
             let (evaluation, imageCount) = try evaluate(part)
             guard evaluation.loss.isFinite else { throw NonFiniteError(step: step, tensor: "the loss") }
@@ -82,7 +83,8 @@ public final class Trainer {
         optimizer.update(
             sums,
             AdamWStep(
-                learningRate: Float(report.learningRate), beta1: Float(settings.beta1), beta2: Float(settings.beta2),
+                learningRate: Float(report.learningRate), beta1: Float(settings.beta1),
+                beta2: Float(settings.beta2),
                 epsilon: Float(settings.epsilon), weightDecay: Float(settings.weightDecay), step: step,
                 gradientScale: Float(scale / Double(count)),
                 averageDecay: Float(settings.average.decay(step: step))))

@@ -29,4 +29,11 @@ public struct ConvolutionMixer: SpatialMixer {
             weight: attention.weight.reshaped([channels, channels]),
             bias: attention.bias ?? .zeros([channels]))
     }
+
+    /// The gate alone, from the activated features: `[N, H, W, C]` → `[N, C]`.
+    func gate(_ activated: Tensor) -> Tensor {
+        sigmoid(
+            activated.spatialMean().linear(
+                attention.weight.reshaped([channels, channels]), bias: attention.bias))
+    }
 }

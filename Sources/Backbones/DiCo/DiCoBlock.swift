@@ -7,7 +7,8 @@ import Tensors
 /// `[N, H, W, C]`, condition `[N, C]` → `[N, H, W, C]`. Parameters `adaLN_modulation.1`, those of the mixer, `conv4`,
 /// `conv5`.
 public struct DiCoBlock: Sendable {
-    static let epsilon: Float = 1e-6
+    /// Added to the variance by every norm of the network.
+    public static let epsilon: Float = 1e-6
 
     let modulation: Linear
     let mixer: any SpatialMixer
@@ -23,6 +24,27 @@ public struct DiCoBlock: Sendable {
         widen = Convolution(scope / "conv4", channels, hidden, kernel: 1)
         narrow = Convolution(scope / "conv5", hidden, channels, kernel: 1)
         modulation = Linear(scope / "adaLN_modulation.1", channels, 6 * channels, weight: .zeros)
+    }
+
+    /// What parity cases record on the way through a block whose mixer is the convolution module.
+    public struct Trace {
+        public var modulated: Tensor
+        public var activated: Tensor
+        /// `[N, C]`
+        public var gate: Tensor
+        public var afterMixer: Tensor
+        public var result: Tensor
+    }
+
+    /// The block's intermediate values beside its result.
+    public func trace(_ x: Tensor, condition c: Tensor) -> Trace? {
+        guard let mixer = mixer as? ConvolutionMixer else { return nil }
+        let m = modulation(silu(c)).chunks(6)
+        let modulated = x.layerNorm(shift: m[0], scale: m[1], epsilon: Self.epsilon)
+        let activated = gelu(mixer.mix(mixer.expand(modulated)))
+        return Trace(
+            modulated: modulated, activated: activated, gate: mixer.gate(activated),
+            afterMixer: x.addingGated(mixer(modulated), gate: m[2]), result: self(x, condition: c))
     }
 
     public func callAsFunction(_ x: Tensor, condition c: Tensor) -> Tensor {

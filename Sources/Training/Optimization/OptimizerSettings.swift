@@ -22,17 +22,22 @@ public struct OptimizerSettings: Codable, Hashable, Sendable {
         func require(_ condition: Bool, _ field: String, _ demand: String) throws {
             guard condition else { throw ConfigurationError(field: "optimizer." + field, demand: demand) }
         }
-        try require(learningRate > 0 && learningRate.isFinite, "learningRate", "above 0, found \(learningRate)")
+        try require(
+            learningRate > 0 && learningRate.isFinite, "learningRate", "above 0, found \(learningRate)")
         try require((0..<1).contains(beta1), "beta1", "at least 0 and below 1, found \(beta1)")
         try require((0..<1).contains(beta2), "beta2", "at least 0 and below 1, found \(beta2)")
         try require(epsilon > 0, "epsilon", "above 0, found \(epsilon)")
         try require(weightDecay >= 0, "weightDecay", "at least 0, found \(weightDecay)")
         try require(clipNorm >= 0, "clipNorm", "at least 0, found \(clipNorm)")
         try require(accumulation >= 1, "accumulation", "at least 1, found \(accumulation)")
-        try require(schedule.warmupSteps >= 0, "schedule.warmupSteps", "at least 0, found \(schedule.warmupSteps)")
         try require(
-            (0...1).contains(schedule.finalFactor), "schedule.finalFactor", "in 0…1, found \(schedule.finalFactor)")
-        try require((0..<1).contains(average.decay), "average.decay", "at least 0 and below 1, found \(average.decay)")
+            schedule.warmupSteps >= 0, "schedule.warmupSteps", "at least 0, found \(schedule.warmupSteps)")
+        try require(
+            (0...1).contains(schedule.finalFactor), "schedule.finalFactor",
+            "in 0…1, found \(schedule.finalFactor)")
+        try require(
+            (0..<1).contains(average.decay), "average.decay", "at least 0 and below 1, found \(average.decay)"
+        )
     }
 }
 
