@@ -42,9 +42,13 @@ final class SettingsDecoder: Decoder {
         let decoder = SettingsDecoder(
             node: written, defaults: merged(type, written: written, inherited: defaults, isTagged: isTagged),
             path: path, origin: origin)
-        let result = try T(from: decoder)
-        try decoder.finish(result)
-        return result
+        do {
+            let result = try T(from: decoder)
+            try decoder.finish(result)
+            return result
+        } catch let error as ConfigurationError {
+            throw decoder.located(error)
+        }
     }
 
     /// Which defaults a group has: its own under those of the group it stands in.
@@ -92,13 +96,13 @@ final class SettingsDecoder: Decoder {
         for entry in node?.entries ?? [] where !asked.contains(entry.key) {
             throw SettingsError.unknown(entry, path: path, known: asked)
         }
-        do { try (value as? any Settings)?.validate() } catch let error as ConfigurationError {
-            throw located(error)
-        }
+        try (value as? any Settings)?.validate()
     }
 
     private func located(_ error: ConfigurationError) -> SettingsError {
-        let keys = error.field.split(separator: ".").map(String.init)
+        var keys = error.field.split(separator: ".").map(String.init)
+        // A group may name itself.
+        if keys.count > 1, keys.first == path.last { keys.removeFirst() }
         var (place, current) = (origin, node)
         for key in keys {
             guard let entry = current?.entry(key) else { break }
@@ -114,7 +118,7 @@ final class SettingsDecoder: Decoder {
         let decoder = SettingsDecoder(node: node, defaults: defaults, path: path, origin: origin)
         let result = try T(from: decoder)
         asked += decoder.asked
-        do { try result.validate() } catch let error as ConfigurationError { throw located(error) }
+        try result.validate()
         return result
     }
 

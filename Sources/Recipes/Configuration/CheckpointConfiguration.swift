@@ -1,0 +1,14 @@
+/// What a checkpoint says of itself: everything a command needs beside the weights.
+public struct CheckpointConfiguration: Settings, Hashable {
+    public var model: ModelSettings
+    public var objective = ObjectiveSettings.ddpm(DDPMSettings())
+    /// What the network was trained on.
+    public var size = ImageSize(32)
+    /// Names of the classes in label order; empty where they have none.
+    public var classes: [String] = []
+    /// How the training was set up.
+    public var training: TrainingConfiguration?
+
+    public static var defaults: CheckpointConfiguration { CheckpointConfiguration(model: .dico(.defaults)) }
+    public static var requiredKeys: Set<String> { ["model"] }
+}

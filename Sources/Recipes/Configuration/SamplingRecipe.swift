@@ -1,0 +1,63 @@
+import Archives
+import Layers
+
+/// A way to make samples: a file of `samplers/`.
+public struct SamplingRecipe: Settings, Hashable {
+    /// The trained model, relative to the recipe's folder; a run's folder or state works as well.
+    public var checkpoint: String?
+    /// What a seed is drawn as: seed k shows `classes[k mod count]`. Names or numbers; absent for all classes in turn,
+    /// `[none]` for samples without a class.
+    public var classes: [String]?
+    /// Width and height; absent for the size the model was trained on.
+    public var size: ImageSize?
+    /// The seed of the first image.
+    public var seed: UInt64 = 0
+    /// Solver, steps, schedule, guidance and clip stand beside these keys.
+    public var sampler = SamplerSettings()
+
+    public init(
+        checkpoint: String? = nil, classes: [String]? = nil, size: ImageSize? = nil, seed: UInt64 = 0,
+        sampler: SamplerSettings = SamplerSettings()
+    ) {
+        self.checkpoint = checkpoint
+        self.classes = classes
+        self.size = size
+        self.seed = seed
+        self.sampler = sampler
+    }
+
+    public static var defaults: SamplingRecipe { SamplingRecipe() }
+
+    private enum Key: String, CodingKey { case checkpoint, classes, size, seed }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        checkpoint = try container.decodeIfPresent(String.self, forKey: .checkpoint)
+        classes = try container.decodeIfPresent([String].self, forKey: .classes)
+        size = try container.decodeIfPresent(ImageSize.self, forKey: .size)
+        seed = try container.decode(UInt64.self, forKey: .seed)
+        sampler = try .members(of: decoder)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encodeIfPresent(checkpoint, forKey: .checkpoint)
+        try container.encodeIfPresent(classes, forKey: .classes)
+        try container.encodeIfPresent(size, forKey: .size)
+        try container.encode(seed, forKey: .seed)
+        try sampler.encode(to: encoder)
+    }
+
+    public func validate() throws {
+        try Self.require(
+            classes.map { !$0.isEmpty } ?? true, "classes", "a list with at least one class, found []")
+    }
+
+    /// Reads a recipe; its checkpoint's path is made relative to the working folder.
+    public init(recipeFile path: String, overrides: [SettingsOverride] = []) throws {
+        let written = try SamplingRecipe(file: path, overrides: [])
+        self = try SamplingRecipe(file: path, overrides: overrides)
+        guard let checkpoint, checkpoint == written.checkpoint, !checkpoint.hasPrefix("/") else { return }
+        self.checkpoint = joinPath(splitPath(path).folder, checkpoint)
+    }
+}
