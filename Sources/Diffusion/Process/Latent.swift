@@ -71,3 +71,18 @@ public struct Latent: Sendable, Equatable {
         return Latent(shape: Shape(shape.extents.dropLast() + [range.count]), values: result)
     }
 }
+
+extension Latent {
+    /// The channels of this latent, then those of another, pixel by pixel.
+    public func joiningChannels(_ other: Latent) -> Latent {
+        precondition(shape.rows == other.shape.rows, "channels of \(shape) and \(other.shape) do not join")
+        let (first, second) = (shape.channels, other.shape.channels)
+        var result: [Double] = []
+        result.reserveCapacity(values.count + other.values.count)
+        for row in 0..<shape.rows {
+            result.append(contentsOf: values[row * first..<(row + 1) * first])
+            result.append(contentsOf: other.values[row * second..<(row + 1) * second])
+        }
+        return Latent(shape: Shape(shape.extents.dropLast() + [first + second]), values: result)
+    }
+}

@@ -25,11 +25,6 @@ extension GaussianProcess {
         }
     }
 
-    /// Σ of step t: exp(log Σ), except that the small variance is 0 where β̃ is.
-    func variance(_ kind: ReverseVariance, logVariance: Double, at t: Int) -> Double {
-        kind == .fixedSmall ? posteriorVariance[t] : exp(logVariance)
-    }
-
     /// log Σ of every element of step t.
     /// - Parameter range: the network's variance channels ν, nominally in −1…1; ignored when fixed.
     public func logVariance(_ kind: ReverseVariance, range: Latent?, like x: Latent, at t: Int) -> Latent {
@@ -39,5 +34,11 @@ extension GaussianProcess {
             let fraction = (nu + 1) / 2
             return fraction * upper + (1 - fraction) * lower
         }
+    }
+
+    /// Σ of every element of step t, from its logarithm; the small variance is exactly 0 where β̃ is.
+    public func variance(_ kind: ReverseVariance, logVariance: Latent, at t: Int) -> Latent {
+        kind == .fixedSmall
+            ? Latent(repeating: posteriorVariance[t], shape: logVariance.shape) : logVariance.map { exp($0) }
     }
 }

@@ -38,7 +38,7 @@ public struct Guidance: Sendable {
     public static func original(scale: Double) -> Guidance { Guidance(scale: scale + 1) }
 
     /// Whether this step is guided.
-    func applies(at level: NoiseLevel, step: Int, of count: Int) -> Bool {
+    public func applies(at level: NoiseLevel, step: Int, of count: Int) -> Bool {
         if scale == 1 { return false }
         if let (low, high) = sigmaInterval, !(level.sigma > low && level.sigma <= high) { return false }
         if let (start, stop) = stepInterval {

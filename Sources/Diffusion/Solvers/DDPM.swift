@@ -6,16 +6,20 @@ public struct DDPM: Solver {
     /// The process whose `samplingGrid` the run walks.
     public var process: GaussianProcess
     public var variance: ReverseVariance
+    /// The step of the process that the run begins with.
+    public var firstStep: Int
 
-    public init(process: GaussianProcess, variance: ReverseVariance = .learnedRange) {
+    /// - Parameter firstStep: nil for the noisiest.
+    public init(process: GaussianProcess, variance: ReverseVariance = .learnedRange, firstStep: Int? = nil) {
         self.process = process
         self.variance = variance
+        self.firstStep = firstStep ?? process.stepCount - 1
     }
 
     public var drawsPerStep: Int { 1 }
 
     public func step(_ x: Latent, _ context: StepContext, _ history: [HistoryEntry]) -> StepResult {
-        let t = process.stepCount - 1 - context.index
+        let t = firstStep - context.index
         let estimate = context.evaluate(x, context.from)
         var next = Latent.combine(
             (process.posteriorMeanClean[t], estimate.clean), (process.posteriorMeanNoisy[t], x))

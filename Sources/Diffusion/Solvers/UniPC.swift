@@ -15,8 +15,13 @@ public struct UniPC: Solver {
     public var basis: Basis
     /// Works on x̂₀ (data prediction) rather than on ε̂.
     public var predictsClean: Bool
+    /// Lowers the order towards the last step.
+    public var lowersFinalOrder: Bool
 
-    public init(order: Int = 2, basis: Basis = .bh2, predictsClean: Bool = true) {
+    public init(
+        order: Int = 2, basis: Basis = .bh2, predictsClean: Bool = true, lowersFinalOrder: Bool = true
+    ) {
+        self.lowersFinalOrder = lowersFinalOrder
         self.order = order
         self.basis = basis
         self.predictsClean = predictsClean
@@ -40,7 +45,7 @@ public struct UniPC: Solver {
     }
 
     private func stepOrder(_ index: Int, _ context: StepContext) -> Int {
-        min(order, context.count - index, index + 1)
+        min(lowersFinalOrder ? min(order, context.count - index) : order, index + 1)
     }
 
     private func outputOf(_ estimate: Estimate) -> Latent { predictsClean ? estimate.clean : estimate.noise }
