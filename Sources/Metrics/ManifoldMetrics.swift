@@ -1,8 +1,40 @@
 import Tensors
 
+/// A set's manifold as its neighbours draw it: the union of balls around its points that reach to the k-th nearest
+/// other point, for every k up to a largest.
+public struct Manifold: Sendable {
+    public let name: String
+    public let features: Matrix
+    public let largestK: Int
+    /// Squared distances of every point to its nearest others, nearest first.
+    private let squaredDistances: [[Double]]
+
+    /// - Throws: `MetricError` for fewer than k + 2 points or numbers that are not finite.
+    public init(_ features: Matrix, largestK: Int, name: String = "features") throws {
+        guard features.rows >= largestK + 2 else {
+            throw MetricError(
+                "\(name): \(features.rows) vectors, neighbours of order \(largestK) need at least \(largestK + 2)."
+            )
+        }
+        if let (row, column) = features.firstNonFinite {
+            throw MetricError("\(name): feature \(column) of vector \(row) is \(features[row, column]).")
+        }
+        (self.name, self.features, self.largestK) = (name, features, largestK)
+        squaredDistances = try DistanceTiles(features, features).nearest(largestK, skippingSelf: true)
+            .map { $0.map(\.squared) }
+    }
+
+    /// Distance of every point to its k-th nearest other point.
+    public func radii(_ k: Int) -> [Double] { squaredRadii(k).map { $0.squareRoot() } }
+
+    func squaredRadii(_ k: Int) -> [Double] {
+        precondition(k <= largestK, "the manifold knows \(largestK) neighbours, not \(k)")
+        return squaredDistances.map { $0[k - 1] }
+    }
+}
+
 /// Precision and recall (Kynkäänniemi et al., arXiv 1904.06991), density and coverage (Naeem et al.,
-/// arXiv 2002.09797), realism: a set's manifold is the union of balls around its points that reach to the k-th
-/// nearest other point.
+/// arXiv 2002.09797), realism.
 public struct ManifoldMetrics: Sendable {
     /// Share of samples inside the reference's manifold.
     public let precision: Double
@@ -12,9 +44,6 @@ public struct ManifoldMetrics: Sendable {
     public let density: Double
     /// Share of reference balls that hold a sample.
     public let coverage: Double
-    /// Distance of each point to its k-th nearest other point.
-    public let sampleRadii: [Double]
-    public let referenceRadii: [Double]
     /// Per sample the largest ratio of a reference ball's radius to the distance from its centre, over balls with
     /// less than the median radius.
     public let realism: [Double]
@@ -28,83 +57,100 @@ public struct ManifoldMetrics: Sendable {
     ///   - k: 3 is customary for precision and recall, 5 for density and coverage.
     ///   - strict: a point on a ball's surface is outside, as in the `prdc` package; duplicates then count as
     ///     outside.
-    /// - Throws: `MetricError` for fewer than k + 2 points or numbers that are not finite.
-    public init(samples: Matrix, reference: Matrix, k: Int, strict: Bool = false) throws {
-        try Self.check(samples, "samples", k: k)
-        try Self.check(reference, "reference", k: k)
-        guard samples.columns == reference.columns else {
+    public init(samples: Manifold, reference: Manifold, k: Int, strict: Bool = false) throws {
+        guard samples.features.columns == reference.features.columns else {
             throw MetricError(
-                "samples and reference need one kind of features, not \(samples.columns) and "
-                    + "\(reference.columns) dimensions.")
+                "\(samples.name) and \(reference.name) need one kind of features, not \(samples.features.columns) "
+                    + "and \(reference.features.columns) dimensions.")
         }
-        let sampleSquares = Self.squaredRadii(samples, k: k)
-        let referenceSquares = Self.squaredRadii(reference, k: k)
-        let counts = Counts(
-            DistanceTiles(samples, reference), sampleSquares, referenceSquares, strict: strict)
-        let (n, m) = (Double(samples.rows), Double(reference.rows))
+        let pass = BallPass(
+            tiles: DistanceTiles(samples.features, reference.features),
+            sampleSquares: samples.squaredRadii(k),
+            referenceSquares: reference.squaredRadii(k), strict: strict)
+        let counts = try pass.run()
+        let (n, m) = (Double(samples.features.rows), Double(reference.features.rows))
         precision = Double(counts.ballsAroundSample.count { $0 > 0 }) / n
         recall = Double(counts.isReferenceInside.count { $0 }) / m
         density = Double(counts.ballsAroundSample.reduce(0, +)) / (Double(k) * n)
         coverage = Double(counts.isBallOccupied.count { $0 }) / m
         realism = counts.realism
-        sampleRadii = sampleSquares.map { $0.squareRoot() }
-        referenceRadii = referenceSquares.map { $0.squareRoot() }
     }
+}
 
-    private static func check(_ features: Matrix, _ name: String, k: Int) throws {
-        guard features.rows >= k + 2 else {
-            throw MetricError(
-                "\(name): \(features.rows) vectors, neighbours of order \(k) need at least \(k + 2).")
-        }
-        if let (row, column) = features.firstNonFinite {
-            throw MetricError("\(name): feature \(column) of vector \(row) is \(features[row, column]).")
-        }
-    }
+/// One pass over all sample-reference distances.
+private struct BallPass {
+    let tiles: DistanceTiles
+    let sampleSquares: [Double]
+    let referenceSquares: [Double]
+    let strict: Bool
 
-    private static func squaredRadii(_ features: Matrix, k: Int) -> [Double] {
-        DistanceTiles(features, features).nearest(k, skippingSelf: true).map { $0[k - 1].squared }
-    }
-
-    /// One pass over all sample-reference distances.
-    private struct Counts {
-        var ballsAroundSample: [Int]
+    struct Counts {
+        var ballsAroundSample: [Int] = []
         var isReferenceInside: [Bool]
         var isBallOccupied: [Bool]
-        var realism: [Double]
+        var realism: [Double] = []
 
-        init(_ tiles: DistanceTiles, _ sampleSquares: [Double], _ referenceSquares: [Double], strict: Bool) {
-            var (balls, inside) = ([Int](), [Bool](repeating: false, count: referenceSquares.count))
-            var (occupied, realism) = (inside, [Double]())
-            let radii = referenceSquares.map { $0.squareRoot() }
-            let median = Self.median(radii)
-            tiles.forEachRow { i, distances in
-                var (around, best) = (0, 0.0)
-                for j in distances.indices {
-                    let toBall = tiles.decisive(distances[j], i, j, against: referenceSquares[j])
-                    if strict ? toBall < referenceSquares[j] : toBall <= referenceSquares[j] {
-                        around += 1
-                        occupied[j] = true
-                    }
-                    let toSample = tiles.decisive(distances[j], i, j, against: sampleSquares[i])
-                    if strict ? toSample < sampleSquares[i] : toSample <= sampleSquares[i] {
-                        inside[j] = true
-                    }
-                    if radii[j] < median {
-                        let squared = tiles.decisive(distances[j], i, j, against: 0)
-                        best = max(best, radii[j] / squared.squareRoot())
-                    }
-                }
-                balls.append(around)
-                realism.append(best)
-            }
-            (ballsAroundSample, isReferenceInside, isBallOccupied) = (balls, inside, occupied)
-            self.realism = realism
+        init(references: Int) {
+            isReferenceInside = [Bool](repeating: false, count: references)
+            isBallOccupied = isReferenceInside
         }
 
-        private static func median(_ values: [Double]) -> Double {
-            let sorted = values.sorted()
-            let middle = sorted.count / 2
-            return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+        mutating func append(_ other: Counts) {
+            ballsAroundSample += other.ballsAroundSample
+            realism += other.realism
+            for j in isReferenceInside.indices {
+                isReferenceInside[j] = isReferenceInside[j] || other.isReferenceInside[j]
+                isBallOccupied[j] = isBallOccupied[j] || other.isBallOccupied[j]
+            }
         }
     }
+
+    func run() throws -> Counts {
+        let radii = referenceSquares.map { $0.squareRoot() }
+        let middle = median(radii)
+        let parts = try tiles.mapTiles { range, distances in
+            var counts = Counts(references: radii.count)
+            for i in range {
+                let start = (i - range.lowerBound) * radii.count
+                let row = UnsafeBufferPointer(rebasing: distances[start..<start + radii.count])
+                count(i, row, radii, middle, &counts)
+            }
+            return counts
+        }
+        var whole = Counts(references: radii.count)
+        for part in parts { whole.append(part) }
+        return whole
+    }
+
+    private func count(
+        _ i: Int, _ distances: UnsafeBufferPointer<Double>, _ radii: [Double], _ middle: Double,
+        _ counts: inout Counts
+    ) {
+        var (around, best) = (0, 0.0)
+        for j in radii.indices {
+            if isInside(distances[j], i, j, referenceSquares[j]) {
+                around += 1
+                counts.isBallOccupied[j] = true
+            }
+            if isInside(distances[j], i, j, sampleSquares[i]) { counts.isReferenceInside[j] = true }
+            if radii[j] < middle {
+                let squared = tiles.decisive(distances[j], i, j, against: 0)
+                best = max(best, radii[j] / squared.squareRoot())
+            }
+        }
+        counts.ballsAroundSample.append(around)
+        counts.realism.append(best)
+    }
+
+    private func isInside(_ squared: Double, _ i: Int, _ j: Int, _ limit: Double) -> Bool {
+        let decisive = tiles.decisive(squared, i, j, against: limit)
+        return strict ? decisive < limit : decisive <= limit
+    }
+}
+
+func median(_ values: [Double]) -> Double {
+    guard !values.isEmpty else { return .nan }
+    let sorted = values.sorted()
+    let middle = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }

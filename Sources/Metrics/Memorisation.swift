@@ -5,9 +5,9 @@ import Tensors
 public enum Memorisation {
     /// AuthPct (arXiv 2102.08921): per cent of samples that are farther from their nearest training point than that
     /// point is from its own nearest neighbour. Near 50 for fresh data, 0 for copies: compare with held-out data.
-    public static func authenticity(samples: Matrix, training: Matrix) -> Double {
-        let spacing = Neighbours.nearestOthers(in: training).map { $0.first?.distance ?? 0 }
-        let nearest = Neighbours.nearest(of: samples, in: training).compactMap(\.first)
+    public static func authenticity(samples: Matrix, training: Matrix) throws -> Double {
+        let spacing = try Neighbours.nearestOthers(in: training).map { $0.first?.distance ?? 0 }
+        let nearest = try Neighbours.nearest(of: samples, in: training).compactMap(\.first)
         return 100 * Double(nearest.count { spacing[$0.index] < $0.distance }) / Double(max(1, nearest.count))
     }
 
@@ -31,7 +31,7 @@ public enum Memorisation {
         samples: Matrix, test: Matrix, training: Matrix,
         cells: (samples: [Int], test: [Int], training: [Int]),
         skippedShare: Double? = nil
-    ) -> (scores: [Double], total: Double) {
+    ) throws -> (scores: [Double], total: Double) {
         let threshold = skippedShare ?? 20 / Double(max(1, test.rows))
         var scores: [Double] = []
         var (sum, weights) = (0.0, 0.0)
@@ -45,10 +45,10 @@ public enum Memorisation {
                 continue
             }
             let reference = training.selecting(rows: trained)
-            func distances(_ features: Matrix) -> [Double] {
-                Neighbours.nearest(of: features, in: reference).compactMap { $0.first?.distance }
+            func distances(_ features: Matrix) throws -> [Double] {
+                try Neighbours.nearest(of: features, in: reference).compactMap { $0.first?.distance }
             }
-            let score = copyingScore(
+            let score = try copyingScore(
                 sampleDistances: distances(samples.selecting(rows: own)),
                 testDistances: distances(test.selecting(rows: tested)))
             scores.append(score)

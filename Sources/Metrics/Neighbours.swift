@@ -11,28 +11,30 @@ struct DistanceTiles {
     private let columnNorms: [Double]
     /// Share of ‖u‖² + ‖v‖² within which a product's squared distance is not trusted.
     private static let trust = 1e-6
-    private static let tileElements = 1 << 22
+    private static let tileElements = 1 << 20
 
     init(_ rows: Matrix, _ columns: Matrix) {
         (self.rows, self.columns) = (rows, columns)
         (rowNorms, columnNorms) = (squaredNorms(rows), squaredNorms(columns))
     }
 
-    /// Calls `body` with each row's index and its approximate squared distances to all columns.
-    func forEachRow(_ body: (Int, UnsafeBufferPointer<Double>) -> Void) {
-        let height = max(1, Self.tileElements / max(1, columns.rows))
-        for start in stride(from: 0, to: rows.rows, by: height) {
-            let range = start..<min(start + height, rows.rows)
+    /// The results of `body` for consecutive tiles of rows, computed on all threads. It gets a row range and the
+    /// approximate squared distances of these rows to all columns.
+    func mapTiles<Value>(_ body: (Range<Int>, UnsafeBufferPointer<Double>) throws -> Value) throws -> [Value]
+    {
+        let width = columns.rows
+        let height = max(1, Self.tileElements / max(1, width))
+        let tiles = stride(from: 0, to: rows.rows, by: height).map { $0..<min($0 + height, rows.rows) }
+        return try ComputeThreads.map(tiles) { range in
             var tile = LinearAlgebra.product(rows.selecting(rows: range), columns, transposingSecond: true)
-            let width = columns.rows
-            tile.values.withUnsafeMutableBufferPointer { values in
+            return try tile.values.withUnsafeMutableBufferPointer { values in
                 for i in range {
-                    let row = (i - start) * width
+                    let row = (i - range.lowerBound) * width
                     for j in 0..<width {
                         values[row + j] = max(0, rowNorms[i] + columnNorms[j] - 2 * values[row + j])
                     }
-                    body(i, UnsafeBufferPointer(rebasing: values[row..<row + width]))
                 }
+                return try body(range, UnsafeBufferPointer(values))
             }
         }
     }
@@ -50,20 +52,23 @@ struct DistanceTiles {
 
     /// The `count` nearest columns of every row, nearest first, by exact squared distance and then by index.
     /// - Parameter skippingSelf: leaves out column i for row i, for a set against itself.
-    func nearest(_ count: Int, skippingSelf: Bool) -> [[(index: Int, squared: Double)]] {
-        var result: [[(index: Int, squared: Double)]] = []
+    func nearest(_ count: Int, skippingSelf: Bool) throws -> [[(index: Int, squared: Double)]] {
         let largestNorm = columnNorms.max() ?? 0
-        forEachRow { i, distances in
-            let limit = kthSmallest(distances, count, skipping: skippingSelf ? i : nil)
-            let slack = 2 * Self.trust * (rowNorms[i] + largestNorm)
-            var candidates: [(index: Int, squared: Double)] = []
-            for j in distances.indices where distances[j] <= limit + slack && !(skippingSelf && i == j) {
-                candidates.append((j, exact(i, j)))
+        let width = columns.rows
+        return try mapTiles { range, tile in
+            range.map { i in
+                let start = (i - range.lowerBound) * width
+                let distances = UnsafeBufferPointer(rebasing: tile[start..<start + width])
+                let limit = kthSmallest(distances, count, skipping: skippingSelf ? i : nil)
+                let slack = 2 * Self.trust * (rowNorms[i] + largestNorm)
+                var candidates: [(index: Int, squared: Double)] = []
+                for j in 0..<width where distances[j] <= limit + slack && !(skippingSelf && i == j) {
+                    candidates.append((j, exact(i, j)))
+                }
+                candidates.sort { ($0.squared, $0.index) < ($1.squared, $1.index) }
+                return Array(candidates.prefix(count))
             }
-            candidates.sort { ($0.squared, $0.index) < ($1.squared, $1.index) }
-            result.append(Array(candidates.prefix(count)))
-        }
-        return result
+        }.flatMap { $0 }
     }
 
     /// The k-th smallest value, by insertion into a short sorted list.
@@ -86,17 +91,17 @@ public enum Neighbours {
     /// - Returns: per row of `features` the `count` nearest rows of `reference`, nearest first, with distances.
     public static func nearest(
         _ count: Int = 1, of features: Matrix, in reference: Matrix
-    ) -> [[(index: Int, distance: Double)]] {
-        DistanceTiles(features, reference).nearest(count, skippingSelf: false).map { row in
+    ) throws -> [[(index: Int, distance: Double)]] {
+        try DistanceTiles(features, reference).nearest(count, skippingSelf: false).map { row in
             row.map { ($0.index, $0.squared.squareRoot()) }
         }
     }
 
     /// The nearest other rows within one set.
-    public static func nearestOthers(_ count: Int = 1, in features: Matrix) -> [[(
-        index: Int, distance: Double
-    )]] {
-        DistanceTiles(features, features).nearest(count, skippingSelf: true).map { row in
+    public static func nearestOthers(
+        _ count: Int = 1, in features: Matrix
+    ) throws -> [[(index: Int, distance: Double)]] {
+        try DistanceTiles(features, features).nearest(count, skippingSelf: true).map { row in
             row.map { ($0.index, $0.squared.squareRoot()) }
         }
     }

@@ -210,13 +210,15 @@ extension MetricsVerification {
             ).distance)
         try comparisons.add(
             "\(name).kid_feat", within: tolerance, try KernelDistance.squaredDiscrepancy(samples, reference))
-        let three = try ManifoldMetrics(samples: samples, reference: reference, k: 3, strict: true)
-        let five = try ManifoldMetrics(samples: samples, reference: reference, k: 5, strict: true)
+        let own = try Manifold(samples, largestK: 5, name: name)
+        let real = try Manifold(reference, largestK: 5, name: "reference")
+        let three = try ManifoldMetrics(samples: own, reference: real, k: 3, strict: true)
+        let five = try ManifoldMetrics(samples: own, reference: real, k: 5, strict: true)
         comparisons.add("\(name).precision_k3_strict", within: tolerance, three.precision)
         comparisons.add("\(name).recall_k3_strict", within: tolerance, three.recall)
         comparisons.add("\(name).density_k5_strict", within: tolerance, five.density)
         comparisons.add("\(name).coverage_k5_strict", within: tolerance, five.coverage)
-        let nearest = Neighbours.nearest(of: samples, in: reference).compactMap(\.first)
+        let nearest = try Neighbours.nearest(of: samples, in: reference).compactMap(\.first)
         comparisons.add("\(name).nn_dist", within: tolerance, nearest.map(\.distance))
         comparisons.add("\(name).nn_index", within: 0, nearest.map { Double($0.index) })
     }
