@@ -5,7 +5,8 @@ import Testing
 @Suite struct MetricsVerificationTests {
     /// What the family rebuilds; decoding and resizing of images and files of weights have families of their own.
     static let cases = [
-        "frechet_", "kid_", "inception_score_", "prdc_", "fid_infinity_", "memorisation_", "numpy_", "featnet_",
+        "frechet_", "kid_", "inception_score_", "prdc_", "fid_infinity_", "memorisation_", "numpy_",
+        "featnet_",
         "wavelet_", "spectrum_", "iqa_", "e2e_",
     ].flatMap { ParityCase.all("metrics", prefix: $0) }
 

@@ -19,7 +19,7 @@ extension SettingsNode {
     }
 
     /// - Parameter name: what errors call the text; line numbers follow it when `hasLines`.
-    init(yaml: String, name: String, hasLines: Bool = true) throws {
+    public init(yaml: String, name: String, hasLines: Bool = true) throws {
         do {
             guard let node = try Yams.compose(yaml: yaml) else {
                 self.init(.mapping([]), origin: name)
@@ -117,6 +117,7 @@ extension SettingsNode {
             if isNothing { return .null }
             if let bool { return .bool(bool) }
             if let whole = Int(text) { return .integer(whole) }
+            if UInt64(text) != nil { return .string(text) }
             return number.map(JSONValue.number) ?? .string(text)
         }
     }

@@ -29,8 +29,10 @@ enum SettingsScalar {
     }
 
     private static func integer<I: FixedWidthInteger>(_ type: I.Type, _ node: SettingsNode) -> I? {
-        // Seeds may exceed Int.
-        if case .scalar(let text, true) = node.value, let exact = I(text) { return exact }
+        // Seeds may exceed Int; JSON then carries them as text.
+        if case .scalar(let text, let isPlain) = node.value, let exact = I(text), isPlain || exact > Int.max {
+            return exact
+        }
         return node.integer.flatMap(I.init(exactly:))
     }
 }
