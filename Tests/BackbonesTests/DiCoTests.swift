@@ -62,3 +62,17 @@ import Testing
         #expect(y.shape == [3, size, 2 * size, 3])
     }
 }
+
+@Suite struct DiCoCostTests {
+    @Test(arguments: [
+        ("dico-s", 4.236, 16.90), ("dico-b", 16.856, 67.26), ("dico-l", 60.169, 240.0), ("dico-xl", 87.221, 347.9),
+        ("dico-h", 194.03, 774.9),
+    ])
+    func `multiply-accumulates are the published ones`(_ preset: String, _ at32: Double, _ at64: Double) throws {
+        let configuration = try #require(DiCoConfiguration.presets[preset])
+        let small = Double(configuration.multiplyAccumulates(height: 32, width: 32)) / 1e9
+        let large = Double(configuration.multiplyAccumulates(height: 64, width: 64)) / 1e9
+        #expect(abs(small - at32) / at32 < 2e-4)
+        #expect(abs(large - at64) / at64 < 5e-4)
+    }
+}

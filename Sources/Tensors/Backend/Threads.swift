@@ -1,4 +1,5 @@
 import CKernels
+import Synchronization
 
 /// The compute pool: GNU OpenMP, shared with oneDNN.
 public enum ComputeThreads {
@@ -7,6 +8,26 @@ public enum ComputeThreads {
 
     /// Sets the number for the calling thread only, as OpenMP defines it.
     public static func setCount(_ count: Int) { sfumato_set_thread_count(Int32(max(1, count))) }
+
+    /// Calls `body` for every index, indices side by side on the pool's threads, each call's operations on one
+    /// thread alone.
+    ///
+    /// A call computes the same bytes whatever the thread count, because its operations never see more than one
+    /// thread. Independent work of some size (one image through a network) is faster this way than with every
+    /// operation divided: nobody waits at the end of each operation.
+    public static func concurrently(_ count: Int, _ body: (Int) -> Void) {
+        let next = Atomic(0)
+        parallelFor(min(count, self.count), grain: 1) { _, _ in
+            let previous = self.count
+            setCount(1)
+            defer { setCount(previous) }
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < count else { return }
+                body(index)
+            }
+        }
+    }
 }
 
 /// Calls `body(begin, end)` on contiguous parts of `0..<count` from the compute pool, at least `grain` each.
