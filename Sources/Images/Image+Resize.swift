@@ -77,13 +77,15 @@ func resampled<Sample>(
     func horizontal(_ values: [Sample], height: Int) -> [Sample] {
         guard size.width != shape.width else { return values }
         let pass = ResamplePass(
-            outer: height, from: shape.width, to: size.width, inner: shape.channels, filter: filter)
+            outer: height, from: shape.width, to: size.width, inner: shape.channels,
+            weights: ResampleWeights(from: shape.width, to: size.width, filter: filter))
         return run(pass, values)
     }
     func vertical(_ values: [Sample], width: Int) -> [Sample] {
         guard size.height != shape.height else { return values }
         let pass = ResamplePass(
-            outer: 1, from: shape.height, to: size.height, inner: width * shape.channels, filter: filter)
+            outer: 1, from: shape.height, to: size.height, inner: width * shape.channels,
+            weights: ResampleWeights(from: shape.height, to: size.height, filter: filter))
         return run(pass, values)
     }
     if order.isVerticalFirst(from: (shape.width, shape.height), to: (size.width, size.height)) {

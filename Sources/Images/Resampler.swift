@@ -7,9 +7,9 @@ struct ResamplePass {
     let inner: Int
     let weights: ResampleWeights
 
-    init(outer: Int, from inputSize: Int, to outputSize: Int, inner: Int, filter: ResizeFilter) {
+    init(outer: Int, from inputSize: Int, to outputSize: Int, inner: Int, weights: ResampleWeights) {
         (self.outer, self.inputSize, self.outputSize, self.inner) = (outer, inputSize, outputSize, inner)
-        weights = ResampleWeights(from: inputSize, to: outputSize, filter: filter)
+        self.weights = weights
     }
 
     var outputCount: Int { outer * outputSize * inner }

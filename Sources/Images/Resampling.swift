@@ -59,42 +59,38 @@ struct ResampleWeights {
     let width: Int
     let weights: [Double]
 
+    /// Weights given output by output.
+    init(rows: [(start: Int, weights: [Double])]) {
+        starts = rows.map(\.start)
+        counts = rows.map(\.weights.count)
+        let width = counts.max() ?? 0
+        self.width = width
+        weights = rows.flatMap { $0.weights + [Double](repeating: 0, count: width - $0.weights.count) }
+    }
+
     init(from inputSize: Int, to outputSize: Int, filter: ResizeFilter) {
         let scale = Double(inputSize) / Double(outputSize)
         guard filter != .nearest else {
             // Pillow adds the scale up instead of multiplying, which decides positions that fall on a border.
             var position = 0.5 * scale
-            starts = (0..<outputSize).map { _ in
-                defer { position += scale }
-                return min(Int(position), inputSize - 1)
-            }
-            counts = [Int](repeating: 1, count: outputSize)
-            width = 1
-            weights = [Double](repeating: 1, count: outputSize)
+            self.init(
+                rows: (0..<outputSize).map { _ in
+                    defer { position += scale }
+                    return (min(Int(position), inputSize - 1), [1])
+                })
             return
         }
         let spread = max(scale, 1)
         let support = filter.support * spread
-        let width = Int(support.rounded(.up)) * 2 + 1
-        var starts: [Int] = []
-        var counts: [Int] = []
-        var weights = [Double](repeating: 0, count: width * outputSize)
-        for output in 0..<outputSize {
-            let center = (Double(output) + 0.5) * scale
-            let start = max(0, Int(center - support + 0.5))
-            let count = min(inputSize, Int(center + support + 0.5)) - start
-            starts.append(start)
-            counts.append(count)
-
-            let row = (0..<count).map {
-                filter.weight(at: (Double($0 + start) - center + 0.5) * (1 / spread))
-            }
-            let sum = row.reduce(0, +)
-            for (k, weight) in row.enumerated() {
-                weights[output * width + k] = sum == 0 ? weight : weight / sum
-            }
-        }
-        (self.starts, self.counts, self.width, self.weights) = (starts, counts, width, weights)
+        self.init(
+            rows: (0..<outputSize).map { output in
+                let center = (Double(output) + 0.5) * scale
+                let start = max(0, Int(center - support + 0.5))
+                let end = min(inputSize, Int(center + support + 0.5))
+                let row = (start..<end).map { filter.weight(at: (Double($0) - center + 0.5) * (1 / spread)) }
+                let sum = row.reduce(0, +)
+                return (start, sum == 0 ? row : row.map { $0 / sum })
+            })
     }
 
     /// The weights in 22-bit fixed point, as Pillow uses them on 8-bit images.

@@ -58,6 +58,51 @@ import Testing
         }
     }
 
+    /// The names of the frameworks' functions in the reference files.
+    static let interpolations: [String: Interpolation] = [
+        "tf1.bilinear": .tensorFlow1, "torch.bilinear": .bilinear, "torch.bilinear_ac": .bilinearAligned,
+        "torch.bicubic": .bicubic, "torch.area": .area, "torch.nearest": .nearest,
+        "torch.bilinear_aa": .bilinearAntialiased, "torch.bicubic_aa": .bicubicAntialiased,
+    ]
+
+    @Test(.enabled(if: !cases.isEmpty, "SFUMATO_FIXTURES has no metrics/resize_*"), arguments: cases)
+    func `interpolations equal the frameworks' to 2e-4`(reference: ParityCase) throws {
+        let fixture = try reference.fixture()
+        let input = try fixture.input("image")
+        for output in fixture.outputs where output.name.hasPrefix("tf1.") || output.name.hasPrefix("torch.") {
+            let (height, width) = (output.shape[1], output.shape[2])
+            for channel in 0..<input.shape[0] {
+                let plane = Tensor(
+                    shape: [input.shape[1], input.shape[2], 1],
+                    scalars: Self.plane(input.floats, input.shape, channel))
+                let rule = try #require(Self.interpolations[output.name])
+                let resized = plane.interpolated(height: height, width: width, rule)
+                let expected = Self.plane(output.floats, output.shape, channel)
+                let worst = zip(resized.scalars, expected).map { abs($0 - $1) }.max() ?? 0
+                #expect(worst <= 2e-4, "\(output.name) \(channel)")
+            }
+        }
+    }
+
+    static let scoring = ParityCase.all("metrics", prefix: "resize_fid299")
+
+    @Test(
+        .enabled(if: !scoring.isEmpty, "SFUMATO_FIXTURES has no metrics/resize_fid299*"), arguments: scoring)
+    func `the scoring networks' inputs equal the reference's`(reference: ParityCase) throws {
+        let fixture = try reference.fixture()
+        let input = try fixture.input("image")
+        let plane = Tensor(
+            shape: [input.shape[1], input.shape[2], 1], scalars: Self.plane(input.floats, input.shape, 0))
+        let clean = plane.resampled(height: 299, width: 299, filter: .bicubic).scalars.map {
+            min(max($0, 0), 255)
+        }
+        let legacy = plane.interpolated(height: 299, width: 299, .tensorFlow1).scalars
+        for (name, values) in [("clean_299", clean), ("tf1_299", legacy)] {
+            let expected = try fixture.output(name).floats
+            #expect(zip(values, expected).allSatisfy { abs($0 - $1) <= 2e-4 }, "\(name)")
+        }
+    }
+
     @Test func `channels are resized together as they are apart`() {
         let image = testImage(13, 9, 3)
         for filter in ResizeFilter.allCases {
