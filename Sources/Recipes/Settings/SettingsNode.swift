@@ -122,3 +122,21 @@ extension SettingsNode {
         }
     }
 }
+
+extension SettingsNode {
+    /// What differs between two trees, as `batchSize (64, now 128)`.
+    static func differences(_ old: SettingsNode?, _ new: SettingsNode?, path: String = "") -> [String] {
+        let (before, after) = (old?.entries, new?.entries)
+        if before != nil || after != nil {
+            var keys = (before ?? []).map(\.key)
+            keys += (after ?? []).map(\.key).filter { !keys.contains($0) }
+            return keys.flatMap { key in
+                differences(
+                    old?.entry(key)?.value, new?.entry(key)?.value,
+                    path: path.isEmpty ? key : path + "." + key)
+            }
+        }
+        guard old?.value != new?.value else { return [] }
+        return ["\(path) (\(old?.json.text ?? "absent"), now \(new?.json.text ?? "absent"))"]
+    }
+}

@@ -1,0 +1,106 @@
+import Checkpoints
+import Diffusion
+import Images
+import Layers
+
+/// What a generation will do, decided before the first network call: it can be printed, tested, and stored with
+/// every image.
+public struct GenerationPlan: Sendable {
+    /// One image to be made.
+    public struct Item: Sendable, Hashable {
+        public var seed: UInt64
+        /// Nil for an image without a class.
+        public var label: Int?
+        public var className: String
+    }
+
+    public let model: LoadedModel
+    /// With everything resolved: size and classes are never absent.
+    public let recipe: SamplingRecipe
+    public let items: [Item]
+    let method: SamplingMethod
+
+    /// - Parameter seeds: one image each.
+    /// - Throws: `GenerationError`, `SettingsError` when the model cannot do what the recipe says.
+    public init(model: LoadedModel, recipe: SamplingRecipe, seeds: [UInt64]) throws {
+        var recipe = recipe
+        let settings = model.configuration.model
+        let size = recipe.size ?? model.configuration.size
+        try settings.check(size, origin: model.path, key: "size")
+        guard !seeds.isEmpty else { throw GenerationError("no seeds are given; nothing would be made") }
+        if recipe.sampler.guidance.isOn, !settings.canDropLabels {
+            throw GenerationError(
+                "\(model.path): was not trained without labels, so it cannot be guided; set guidance.scale to 1"
+            )
+        }
+        let names = recipe.classes ?? Self.allClasses(model)
+        let labels = try names.map(model.label)
+        items = seeds.map { seed in
+            let label = labels[Int(seed % UInt64(labels.count))]
+            return Item(seed: seed, label: label, className: model.className(label))
+        }
+        do { method = try recipe.sampler.method(for: model.configuration.objective) } catch let error
+            as ConfigurationError
+        {
+            throw GenerationError("\(model.path): for this model \(error)")
+        }
+        recipe.checkpoint = recipe.checkpoint ?? model.path
+        recipe.size = size
+        recipe.classes = names
+        self.model = model
+        self.recipe = recipe
+    }
+
+    private static func allClasses(_ model: LoadedModel) -> [String] {
+        let count = model.configuration.model.classCount
+        return count == 0 ? ["none"] : (0..<count).map { model.className($0) }
+    }
+
+    public var size: ImageSize { recipe.size ?? model.configuration.size }
+    public var stepCount: Int { method.grid.count - 1 }
+    public var channels: Int { model.configuration.model.inputChannels }
+
+    /// Whether the samples are pictures; what has other than 1 or 3 channels needs a decoder.
+    public var makesImages: Bool { channels == 1 || channels == 3 }
+
+    /// The plan for people, one fact a line.
+    public var description: String {
+        let guidance = recipe.sampler.guidance
+        let classes = recipe.classes ?? []
+        var lines = [
+            "checkpoint  \(model.path)",
+            "weights     sha256 \(model.digest)",
+            "model       \(model.configuration.model.name), \(model.parameterCount) parameters",
+            "images      \(items.count), \(size.width)×\(size.height), \(channels) channels",
+            "seeds       \(SeedList(items.map(\.seed)))",
+            "classes     " + classes.prefix(12).joined(separator: ", ") + (classes.count > 12 ? ", …" : ""),
+            "solver      \(recipe.sampler.solver.rawValue), \(stepCount) steps",
+        ]
+        if guidance.isOn { lines.append("guidance    \(guidance.scale)") }
+        lines += [
+            "recipe", recipe.node.yaml.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n"),
+        ]
+        return lines.joined(separator: "\n")
+    }
+
+    /// The plan for programs.
+    public var json: JSONValue {
+        [
+            "checkpoint": .string(model.path), "digest": .string(model.digest),
+            "parameters": .integer(model.parameterCount), "recipe": recipe.node.json,
+            "steps": .integer(stepCount), "width": .integer(size.width), "height": .integer(size.height),
+            "images": .array(
+                items.map { ["seed": .string("\($0.seed)"), "class": .string($0.className)] }),
+        ]
+    }
+
+    /// What an image carries so that it can be made again.
+    public func texts(for item: Item) -> [ImageText] {
+        [
+            ImageText("Software", "Sfumato"), ImageText(SampleTexts.seed, "\(item.seed)"),
+            ImageText(SampleTexts.className, item.className),
+            ImageText(SampleTexts.recipe, recipe.node.json.text),
+            ImageText(SampleTexts.digest, model.digest),
+        ]
+    }
+}

@@ -1,0 +1,63 @@
+import Checkpoints
+import Diffusion
+import Layers
+import Tensors
+import Training
+
+/// What a training run will do, decided before the first step.
+public struct TrainingPlan: Sendable {
+    public let configuration: TrainingConfiguration
+    public let dataset: any ImageDataset
+    public let heldOutCount: Int
+    /// What every checkpoint of the run carries.
+    public let checkpointConfiguration: CheckpointConfiguration
+
+    /// Opens the data and checks that model, data and objective go together.
+    /// - Parameter origin: what errors call the configuration.
+    /// - Throws: `SettingsError`, `DatasetError`, errors of opening the data.
+    public init(_ configuration: TrainingConfiguration, origin: String) throws {
+        let base = try configuration.data.specification.open()
+        let (training, heldOut) = try HoldoutDataset.split(base, holdout: configuration.data.holdout)
+        let (names, count) = (base.classNames, configuration.model.classCount)
+        guard count == 0 || names.count == count else {
+            throw SettingsError(
+                origin: origin, key: "model.classCount",
+                problem:
+                    "must be \(names.count), as \(base.source) has \(names.count) classes, found \(count)")
+        }
+        self.configuration = configuration
+        dataset = training
+        heldOutCount = heldOut?.count ?? 0
+        var carried = CheckpointConfiguration(model: configuration.model)
+        carried.objective = configuration.objective
+        carried.size = configuration.data.size
+        carried.classes = count == 0 ? [] : names
+        carried.training = configuration
+        checkpointConfiguration = carried
+        do { _ = try configuration.samples.sampler.method(for: configuration.objective) } catch let error
+            as ConfigurationError
+        {
+            throw SettingsError(
+                origin: origin, key: "samples.sampler.\(error.field)", problem: "must be \(error.demand)")
+        }
+    }
+
+    /// Images that one update learns from.
+    public var imagesPerStep: Int { configuration.batchSize * configuration.optimizer.accumulation }
+
+    /// The plan for people.
+    public func description(parameterCount: Int) -> String {
+        let (data, steps) = (configuration.data, configuration.steps)
+        let epochs = Double(steps) * Double(imagesPerStep) / Double(dataset.count)
+        return """
+            data        \(dataset.source), \(dataset.count) images, \(dataset.classNames.count) classes, \
+            \(heldOutCount) held out
+            images      \(data.size.width)×\(data.size.height), \(data.channels) channels
+            model       \(configuration.model.name), \(parameterCount) parameters
+            objective   \(configuration.objective.kind.rawValue)
+            training    \(steps) steps of \(imagesPerStep) images, \((epochs * 10).rounded() / 10) epochs
+            configuration
+            \(configuration.node.yaml.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n"))
+            """
+    }
+}

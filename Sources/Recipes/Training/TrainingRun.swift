@@ -1,0 +1,200 @@
+import Archives
+import Checkpoints
+import Diffusion
+import Foundation
+import Images
+import Layers
+import Tensors
+import Training
+
+/// A training run in its folder: steps, logs, samples, states, and going on where a former process stopped.
+///
+/// The state after step n depends on the configuration and the thread count only, not on how often the run was
+/// stopped or killed on the way.
+public final class TrainingRun {
+    public let plan: TrainingPlan
+    public let folder: RunFolder
+    public let parameterCount: Int
+    /// The step that the run goes on from; 0 for a new one.
+    public let firstStep: Int
+
+    private let store: ParameterStore
+    private let trainer: Trainer
+    private let task: DiffusionTask
+    private let loader: DataLoader
+    private let lock: FolderLock
+    private let onEvent: (Event) -> Void
+
+    /// What the caller may want to show.
+    public enum Event: Sendable {
+        /// A step was made.
+        case step(StepReport)
+        /// A line was logged: means since the line before.
+        case logged(step: Int, loss: Double, imagesPerSecond: Double)
+        case saved(path: String)
+        case sampled(path: String)
+        /// A file of the data could not be read; another image takes its place.
+        case skipped(SkippedImage)
+        /// A state is damaged; the one before it is used.
+        case damaged(String)
+    }
+
+    public enum Outcome: Sendable, Hashable { case finished, interrupted }
+
+    /// Prepares the folder, and the state in it when the run is resumed.
+    /// - Parameters:
+    ///   - resume: go on from the newest state of the folder; without one, begin.
+    ///   - onEvent: called on the thread of `run`, for `skipped` on a loading thread.
+    /// - Throws: `TrainingError` when the folder holds another run; errors of files and settings.
+    public init(
+        _ plan: TrainingPlan, folder: RunFolder, resume: Bool, onEvent: @escaping @Sendable (Event) -> Void
+    ) throws {
+        let configuration = plan.configuration
+        try Self.checkFolder(folder, resume: resume)
+        try makeFolder(folder.path)
+        lock = try folder.lock()
+        let state = resume ? try folder.newestState { onEvent(.damaged("\($0)")) } : nil
+        if let state { try Self.check(state, plan, folder) }
+
+        store = ParameterStore(.initialized(seed: configuration.seed), isTracked: true)
+        let model = configuration.model.makeModel(store.scope)
+        parameterCount = store.scalarCount
+        trainer = Trainer(store, settings: configuration.optimizer, totalSteps: configuration.steps)
+        if let state { try trainer.restore(state) }
+        firstStep = trainer.stepCount
+        task = DiffusionTask(
+            model: model, objective: configuration.objective.makeObjective(), seed: configuration.seed,
+            labelDropout: configuration.model.canDropLabels ? configuration.model.labelDropout : 0)
+        loader = try DataLoader(
+            plan.dataset, configuration.data.preparation,
+            DataLoaderOptions(
+                batchSize: configuration.batchSize, seed: configuration.seed,
+                threads: configuration.data.threads,
+                onBadImage: configuration.data.onBadImage),
+            position: DataPosition(samples: firstStep * plan.imagesPerStep),
+            onSkip: { onEvent(.skipped($0)) })
+        try folder.prepare(config: configuration.node.yaml)
+        self.plan = plan
+        self.folder = folder
+        self.onEvent = onEvent
+    }
+
+    /// Steps until the end, or until `shouldStop` says so after a step; the state is saved either way.
+    /// - Throws: `NonFiniteError`, after saving the state before the step that failed; errors of files.
+    public func run(until shouldStop: () -> Bool) throws -> Outcome {
+        let (settings, clock) = (plan.configuration, ContinuousClock())
+        let log = try TrainingLog(folder, writesEvents: settings.log.tensorBoard)
+        var window = LogWindow(start: clock.now)
+        while trainer.stepCount < settings.steps {
+            if shouldStop() {
+                try save()
+                return .interrupted
+            }
+            let report = try step()
+            onEvent(.step(report))
+            window.add(report)
+            if report.step % settings.log.every == 0 || report.step == settings.steps {
+                let record = window.close(at: clock.now)
+                try log.append(record, step: report.step)
+                onEvent(
+                    .logged(step: report.step, loss: record.loss, imagesPerSecond: record.imagesPerSecond))
+            }
+            let isLast = report.step == settings.steps
+            if report.step % settings.checkpoints.every == 0 || isLast { try save() }
+            if settings.samples.every > 0, report.step % settings.samples.every == 0 || isLast {
+                try sample(log)
+                window.skip(to: clock.now)
+            }
+        }
+        try export()
+        return .finished
+    }
+
+    private func step() throws -> StepReport {
+        let (number, size) = (trainer.stepCount + 1, plan.configuration.batchSize)
+        do {
+            return try trainer.step { part in
+                (task.evaluate(try loader.next(), step: number, first: part * size), size)
+            }
+        } catch let error as NonFiniteError {
+            try save()
+            throw error
+        }
+    }
+
+    private func save() throws {
+        let path = folder.statePath(step: trainer.stepCount)
+        guard trainer.stepCount > 0, !fileExists(path) else { return }
+        let checkpoints = plan.configuration.checkpoints
+        try folder.save(
+            trainer.state(plan), retention: Retention(last: checkpoints.keep, every: checkpoints.keepEvery))
+        onEvent(.saved(path: path))
+    }
+
+    /// A grid of images from the averaged weights.
+    private func sample(_ log: TrainingLog) throws {
+        let samples = plan.configuration.samples
+        let model = try LoadedModel(
+            path: folder.path, configuration: plan.checkpointConfiguration,
+            weights: trainer.optimizer.averagedParameters, digest: "")
+        let generation = try GenerationPlan(
+            model: model, recipe: SamplingRecipe(sampler: samples.sampler),
+            seeds: try SeedList(count: samples.count, from: 0).seeds)
+        guard generation.makesImages else { return }
+        var images: [Image] = []
+        Generator(generation).run { event in
+            if case .finished(_, let tensor) = event { images += Image.batch(tensor) }
+            return true
+        }
+        let digits = String(trainer.stepCount)
+        let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".png"
+        let path = joinPath(folder.samplesPath, name)
+        let grid = Image.grid(images)
+        try grid.write(to: path)
+        try log.append(grid, step: trainer.stepCount)
+        onEvent(.sampled(path: path))
+    }
+
+    /// The averaged weights alone, as `model.safetensors`.
+    private func export() throws {
+        let path = joinPath(folder.path, "model.safetensors")
+        let weights = trainer.optimizer.averagedParameters.map { OutgoingTensor(name: $0.key, $0.value) }
+        try Checkpoint.write(
+            weights, config: plan.checkpointConfiguration.node.json,
+            metadata: ["step": String(trainer.stepCount)], to: path)
+        onEvent(.saved(path: path))
+    }
+}
+
+extension TrainingRun {
+    private static func checkFolder(_ folder: RunFolder, resume: Bool) throws {
+        guard !resume, let newest = folder.states().last else { return }
+        throw TrainingError(
+            "\(folder.path): already holds a run, at step \(newest.step); continue it with --resume, or choose another --out"
+        )
+    }
+
+    /// Whether a saved state belongs to this configuration: all that shapes the numbers must be the same.
+    private static func check(_ state: TrainingState, _ plan: TrainingPlan, _ folder: RunFolder) throws {
+        let saved = try CheckpointConfiguration(json: state.config.text, name: "\(folder.path): state")
+        guard var old = saved.training else { return }
+        let new = plan.configuration
+        // What may change between the parts of a run: how long it is, and what it keeps and shows.
+        (old.steps, old.checkpoints, old.samples, old.log) = (
+            new.steps, new.checkpoints, new.samples, new.log
+        )
+        (old.data.path, old.data.threads) = (new.data.path, new.data.threads)
+        guard old != new else { return }
+        let changes = SettingsNode.differences(old.node, new.node).prefix(4)
+        throw TrainingError(
+            "\(folder.path): was trained with other settings, so it cannot be resumed: "
+                + changes.joined(separator: ", ") + "; restore them, or choose another --out")
+    }
+}
+
+/// A run that cannot begin or go on: says where, why, and what to do.
+public struct TrainingError: Error, CustomStringConvertible, Equatable {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}
