@@ -1,5 +1,6 @@
 import Diffusion
 import Images
+import Layers
 import Tensors
 
 /// Carries out a plan, some images at a time.
@@ -10,12 +11,10 @@ public struct Generator: Sendable {
     public let plan: GenerationPlan
     /// Images sampled together; only memory and the rhythm of results depend on it.
     public var batchSize: Int
-    public var threads: Int
 
-    public init(_ plan: GenerationPlan, batchSize: Int = 16, threads: Int = ComputeThreads.count) {
+    public init(_ plan: GenerationPlan, batchSize: Int = 16) {
         self.plan = plan
         self.batchSize = max(1, batchSize)
-        self.threads = max(1, threads)
     }
 
     /// What happens on the way.
@@ -44,7 +43,7 @@ public struct Generator: Sendable {
         public var previews: [Image] { Image.batch(clean.tensor) }
     }
 
-    /// Network calls are made one row at a time, so this many rows are the work of the whole plan.
+    /// Steps of all images together.
     public var stepTotal: Int { plan.items.count * plan.stepCount }
 
     /// - Parameter body: hears of every step and every finished batch; false stops.
@@ -66,11 +65,10 @@ public struct Generator: Sendable {
     private func makeRun(_ range: Range<Int>) -> SamplingRun {
         let items = plan.items[range]
         let prediction = plan.model.configuration.objective.prediction
-        let rows = IndependentRows(
-            model: NetworkModel(plan.model.network, prediction: prediction), threads: threads)
+        let network = NetworkModel(RowwiseDenoiser(plan.model.network), prediction: prediction)
         let sampler = plan.recipe.sampler
         let guided = GuidedModel(
-            rows, prediction: prediction, labels: items.map(\.label), guidance: sampler.guidance.guidance,
+            network, prediction: prediction, labels: items.map(\.label), guidance: sampler.guidance.guidance,
             clipping: sampler.clip.clipping)
         let noise = SeededNoise(seeds: items.map(\.seed))
         let shape = Shape([items.count, plan.size.height, plan.size.width, plan.channels])

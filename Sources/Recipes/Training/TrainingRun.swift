@@ -51,8 +51,7 @@ public final class TrainingRun {
     ) throws {
         let configuration = plan.configuration
         try Self.checkFolder(folder, resume: resume)
-        try makeFolder(folder.path)
-        lock = try folder.lock()
+        lock = try folder.open()
         let state = resume ? try folder.newestState { onEvent(.damaged("\($0)")) } : nil
         if let state { try Self.check(state, plan, folder) }
 
@@ -73,7 +72,7 @@ public final class TrainingRun {
                 onBadImage: configuration.data.onBadImage),
             position: DataPosition(samples: firstStep * plan.imagesPerStep),
             onSkip: { onEvent(.skipped($0)) })
-        try folder.prepare(config: configuration.node.yaml)
+        try AtomicFile.write(configuration.node.yaml, to: folder.configPath)
         self.plan = plan
         self.folder = folder
         self.onEvent = onEvent
