@@ -22,18 +22,12 @@ public enum Initializer: Sendable, Hashable {
         case .zeros: return .zeros(shape)
         case .ones: return Tensor(repeating: 1, shape: shape)
         case .normal(let deviation):
-            let result = Tensor.uninitialized(shape)
-            result.withMutableScalars { scalars in
-                for i in scalars.indices { scalars[i] = deviation * stream.normal(at: UInt64(i)) }
-            }
-            return result
+            return stream.normals(shape) * deviation
         case .xavierUniform(let fanIn, let fanOut):
             let bound = (6 / Float(fanIn + fanOut)).squareRoot()
             let result = Tensor.uninitialized(shape)
-            result.withMutableScalars { scalars in
-                for i in scalars.indices { scalars[i] = bound * (2 * stream.uniform(at: UInt64(i)) - 1) }
-            }
-            return result
+            result.withMutableScalars { stream.fillUniforms($0) }
+            return result.affine(scale: 2 * bound, shift: -bound)
         }
     }
 }
