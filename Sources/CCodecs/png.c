@@ -97,7 +97,9 @@ sf_status sf_png_decode(const uint8_t *bytes, size_t count, uint64_t pixel_limit
     }
     png_set_read_fn(png, &job, read_bytes);
     png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
-    png_set_chunk_malloc_max(png, 64 << 20);
+    // Bounds what compressed text can unfold to.
+    png_set_chunk_malloc_max(png, 8 << 20);
+    png_set_chunk_cache_max(png, 128);
 
     if (setjmp(png_jmpbuf(png)) == 0) {
         decode_rows(png, info, &job, pixel_limit, image);

@@ -1,3 +1,5 @@
+import Tensors
+
 extension Image {
     /// A rearrangement of pixels: `source(x, y)` names the pixel of this image that lands on `(x, y)`.
     func rearranged(width: Int, height: Int, source: (Int, Int) -> (Int, Int)) -> Image {
@@ -46,6 +48,19 @@ extension Image {
     /// The middle `width`×`height` pixels; an odd remainder goes to the right and the bottom.
     public func centerCropped(width: Int, height: Int) -> Image {
         cropped(x: (self.width - width) / 2, y: (self.height - height) / 2, width: width, height: height)
+    }
+
+    /// A window of the size at a place that the stream's numbers 2 · `index` and 2 · `index` + 1 decide.
+    public func randomCropped(width: Int, height: Int, using random: RandomStream, at index: UInt64 = 0)
+        -> Image
+    {
+        precondition(
+            width <= self.width && height <= self.height,
+            "no crop of \(width)×\(height) fits into \(self.width)×\(self.height)")
+        return cropped(
+            x: random.integer(below: self.width - width + 1, at: 2 * index),
+            y: random.integer(below: self.height - height + 1, at: 2 * index + 1), width: width,
+            height: height)
     }
 
     /// The mirror image, left and right exchanged.

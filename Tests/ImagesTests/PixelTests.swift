@@ -58,6 +58,14 @@ import Testing
         #expect(image.flippedHorizontally()[0, 2] == image[4, 2])
     }
 
+    @Test func `random crops repeat by their number and reach every place`() {
+        let image = testImage(5, 4, 1)
+        let random = RandomStream(seed: 1)
+        let crops = (0..<200).map { image.randomCropped(width: 3, height: 3, using: random, at: $0) }
+        #expect(crops == (0..<200).map { image.randomCropped(width: 3, height: 3, using: random, at: $0) })
+        #expect(Set(crops).count == 6)
+    }
+
     @Test func `padding continues the picture by its rule`() {
         let row = Image(
             width: 4, height: 3, channels: 1, samples: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] as [UInt8])

@@ -101,6 +101,8 @@ struct NumberedImages: ImageDataset {
         _ = try loader.next()
         let error = #expect(throws: ImageError.self) { try loader.next() }
         #expect(error?.name == "numbered/5.png")
+        #expect(throws: ImageError.self) { try loader.next() }
+        #expect(loader.position.samples == 4)
     }
 
     @Test func `a set without a single readable image is an error`() throws {

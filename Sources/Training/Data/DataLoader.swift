@@ -105,9 +105,14 @@ public final class DataLoader {
     public func next() throws -> ImageBatch {
         let queue = self.queue ?? start()
         self.queue = queue
-        let batch = try queue.next()
-        current.samples += options.batchSize
-        return batch
+        do {
+            let batch = try queue.next()
+            current.samples += options.batchSize
+            return batch
+        } catch {
+            stop()  // the queue has gone past the failed batch: asking again must try it again
+            throw error
+        }
     }
 
     /// Ends the loading threads; `next` starts them again.

@@ -17,7 +17,7 @@ final class PrefetchQueue<Element: Sendable>: Sendable {
     deinit { close() }
 
     /// The next element in order; waits for it.
-    /// - Throws: what making it threw. After that, and after `close`, there are no more elements.
+    /// - Throws: what making it threw, after which the next element follows; `CancellationError` after `close`.
     func next() throws -> Element { try shared.take() }
 
     /// Ends the threads and waits until they are gone.
