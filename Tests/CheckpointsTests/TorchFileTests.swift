@@ -130,6 +130,17 @@ import Testing
         _ = file.root.json
     }
 
+    @Test func `a long list appended to item by item takes linear time`() throws {
+        let count = 400_000
+        let items = [UInt8](repeating: 0, count: 2 * count).enumerated().map {
+            $0.offset % 2 == 0 ? UInt8(0x4E) : 0x61
+        }
+        let clock = ContinuousClock()
+        let elapsed = try clock.measure { _ = try torch([0x80, 2, 0x5D] + items + [0x2E]) }
+        // Copying the list for each item would move two terabytes.
+        #expect(elapsed < .seconds(60))
+    }
+
     @Test func `a list that holds itself is not walked for ever`() throws {
         let file = try torch([0x80, 2, 0x5D, 0x71, 0, 0x68, 0, 0x61, 0x2E])
         #expect(throws: CheckpointFileError.self) { try file.stateDictionary() }

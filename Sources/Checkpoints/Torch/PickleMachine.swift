@@ -155,36 +155,15 @@ struct PickleMachine {
         return stride(from: 0, to: items.count, by: 2).map { (items[$0], items[$0 + 1]) }
     }
 
-    /// Mutates the node on top of the stack where it lies: copying it would make a long list quadratic.
     private mutating func add(items: [PickleValue]) throws {
-        guard case .node(let index) = try top() else { throw Malformed(what: "appends to what is no list") }
-        let node = graph.nodes[index]
-        graph.nodes[index] = .tuple([])
-        switch consume node {
-        case .list(var list):
-            list += items
-            graph.nodes[index] = .list(list)
-        case .object(var object):
-            object.items += items
-            graph.nodes[index] = .object(object)
-        default: throw Malformed(what: "appends to what is no list")
+        guard case .node(let index) = try top(), graph.nodes[index].append(items: items) else {
+            throw Malformed(what: "appends to what is no list")
         }
     }
 
     private mutating func add(pairs: [(key: PickleValue, value: PickleValue)]) throws {
-        guard case .node(let index) = try top() else {
+        guard case .node(let index) = try top(), graph.nodes[index].append(pairs: pairs) else {
             throw Malformed(what: "sets an item of what is no dictionary")
-        }
-        let node = graph.nodes[index]
-        graph.nodes[index] = .tuple([])
-        switch consume node {
-        case .dictionary(var dictionary):
-            dictionary += pairs
-            graph.nodes[index] = .dictionary(dictionary)
-        case .object(var object):
-            object.pairs += pairs
-            graph.nodes[index] = .object(object)
-        default: throw Malformed(what: "sets an item of what is no dictionary")
         }
     }
 

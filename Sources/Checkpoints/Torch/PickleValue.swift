@@ -26,6 +26,54 @@ enum PickleNode {
     case object(PickleObject)
 }
 
+/// Growth in place: the parts are taken out of the node before they change, for a part that is referred to twice
+/// would be copied each time, and a long list would take quadratic time.
+extension PickleNode {
+    /// - Returns: whether the node is a list or an object.
+    mutating func append(items: [PickleValue]) -> Bool {
+        if var list = takeList() {
+            list += items
+            self = .list(list)
+            return true
+        }
+        guard var object = takeObject() else { return false }
+        object.items += items
+        self = .object(object)
+        return true
+    }
+
+    /// - Returns: whether the node is a dictionary or an object.
+    mutating func append(pairs: [(key: PickleValue, value: PickleValue)]) -> Bool {
+        if var dictionary = takeDictionary() {
+            dictionary += pairs
+            self = .dictionary(dictionary)
+            return true
+        }
+        guard var object = takeObject() else { return false }
+        object.pairs += pairs
+        self = .object(object)
+        return true
+    }
+
+    private mutating func takeList() -> [PickleValue]? {
+        guard case .list(let list) = self else { return nil }
+        self = .tuple([])
+        return list
+    }
+
+    private mutating func takeDictionary() -> [(key: PickleValue, value: PickleValue)]? {
+        guard case .dictionary(let pairs) = self else { return nil }
+        self = .tuple([])
+        return pairs
+    }
+
+    private mutating func takeObject() -> PickleObject? {
+        guard case .object(let object) = self else { return nil }
+        self = .tuple([])
+        return object
+    }
+}
+
 /// An object of a class this reader gives no meaning to: a record of its parts.
 struct PickleObject {
     /// `module.Class`, or what can be said of it.
