@@ -43,7 +43,8 @@ public struct PowerEMA: Hashable, Sendable {
         return (a.exponent + 1) * (b.exponent + 1) * ratio / ((a.exponent + b.exponent + 1) * max(t, u))
     }
 
-    /// How stored averages combine to the average that was not stored: the least-squares weights of each.
+    /// How stored averages combine to the average that was not stored: the least-squares weights of each,
+    /// scaled to sum to 1.
     /// - Parameters:
     ///   - stored: profile and time of each average on disk.
     ///   - wanted: the profile and time to be made.
@@ -54,6 +55,8 @@ public struct PowerEMA: Hashable, Sendable {
             stored.map { b in correlation(a.profile, at: a.time, b.profile, at: b.time) }
         }
         let right = stored.map { correlation($0.profile, at: $0.time, wanted.profile, at: wanted.time) }
-        return solveLinear(matrix, right)
+        let weights = solveLinear(matrix, right)
+        let sum = weights.reduce(0, +)
+        return weights.map { $0 / sum }
     }
 }

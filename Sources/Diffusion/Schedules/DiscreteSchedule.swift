@@ -18,15 +18,26 @@ public struct DiscreteSchedule: NoisePath {
 
     public init(_ process: GaussianProcess) { self.init(alphasCumprod: process.alphasCumprod) }
 
+    /// The schedule with tables rounded to float32, as diffusers holds them. Timesteps that are truncated to
+    /// whole numbers come out as its do (998 where exact numbers give 999).
+    public init(singlePrecisionAlphas alphas: [Float]) {
+        let sigmas = alphas.map { alpha in
+            let kept = alpha > 0 ? alpha : Float(exp2(-24.0))
+            return ((1 - kept) / kept).squareRoot()
+        }
+        self.sigmas = sigmas.map(Double.init)
+        logSigmas = sigmas.map { Double(log($0)) }
+    }
+
     public var stepCount: Int { sigmas.count }
     public var minimumSigma: Double { sigmas.first ?? 0 }
     public var maximumSigma: Double { sigmas.last ?? 0 }
 
     /// t(σ), piecewise linear in log σ and clamped to 0…T−1.
     public func timestep(sigma: Double) -> Double {
-        guard sigma > minimumSigma else { return 0 }
-        guard sigma < maximumSigma else { return Double(stepCount - 1) }
-        let target = log(sigma)
+        let target = log(max(sigma, 1e-10))
+        guard target > logSigmas[0] else { return 0 }
+        guard target < logSigmas[stepCount - 1] else { return Double(stepCount - 1) }
         var (low, high) = (0, stepCount - 1)
         while high - low > 1 {
             let middle = (low + high) / 2

@@ -27,7 +27,15 @@ public enum FlowSchedule {
         return evenlySpaced(1, last, count).map { shifted($0, by: shift) } + [0]
     }
 
-    /// diffusers' list for multistep solvers on flow models: never exactly 1, ending with 0.
+    /// diffusers' list for UniPC on flow models: from just below 1, where λ is still finite, ending with 0.
+    public static func diffusersUniPCTimes(
+        count: Int, shift: Double, trainingStepCount: Int = 1000
+    ) -> [Double] {
+        let times = evenlySpaced(1, 1 / Double(trainingStepCount), count + 1).dropLast()
+        return times.map { min(shifted($0, by: shift), 1 - 1e-6) } + [0]
+    }
+
+    /// diffusers' list for DPM-Solver on flow models: never exactly 1, ending with 0.
     public static func diffusersMultistepTimes(
         count: Int, shift: Double, trainingStepCount: Int = 1000
     ) -> [Double] {

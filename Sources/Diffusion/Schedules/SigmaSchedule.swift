@@ -38,23 +38,31 @@ public enum SigmaSchedule: Hashable, Sendable {
     }
 
     /// u_0…u_M of EDM's iDDPM table: descending, u_M = 0.
-    public static func iddpmTable(stepCount m: Int = 1000, floor: Double = 1e-3, offset: Double = 0.008)
-        -> [Double]
-    {
+    /// - Parameter isSinglePrecision: takes the signal level in float32, as the released sampler does. Near the
+    ///   clean end the ratio of two of them is then all rounding, and moves the lowest σ by 5e-4 of its value.
+    public static func iddpmTable(
+        stepCount m: Int = 1000, floor: Double = 1e-3, offset: Double = 0.008, isSinglePrecision: Bool = false
+    ) -> [Double] {
         func signal(_ j: Int) -> Double {
             let s = sin(Double.pi / 2 * Double(j) / Double(m) / (offset + 1))
             return s * s
         }
+        func signalSingle(_ j: Int) -> Float {
+            let s = sin(Float(Double.pi / 2) * Float(j) / Float(m) / Float(offset + 1))
+            return s * s
+        }
         var table = Array(repeating: 0.0, count: m + 1)
         for j in stride(from: m, to: 0, by: -1) {
-            let ratio = max(signal(j - 1) / signal(j), floor)
-            table[j - 1] = ((table[j] * table[j] + 1) / ratio - 1).squareRoot()
+            let ratio =
+                isSinglePrecision
+                ? Double(signalSingle(j - 1) / signalSingle(j)) : signal(j - 1) / signal(j)
+            table[j - 1] = ((table[j] * table[j] + 1) / max(ratio, floor) - 1).squareRoot()
         }
         return table
     }
 
     private static func iddpmSigmas(count: Int, min low: Double, max high: Double) -> [Double] {
-        let kept = iddpmTable().filter { $0 >= low && $0 <= high }
+        let kept = iddpmTable(isSinglePrecision: true).filter { $0 >= low && $0 <= high }
         guard count > 1 else { return Array(kept.prefix(1)) }
         return (0..<count).map { i in
             let position = Double(kept.count - 1) / Double(count - 1) * Double(i)

@@ -25,9 +25,11 @@ struct DiffusersGrid {
             self.init(flowTimes: times)
         case "DPMSolverMultistepScheduler", "UniPCMultistepScheduler":
             if config["use_flow_sigmas"]?.bool == true {
+                let shift = config["flow_shift"]?.number ?? 1
                 self.init(
-                    flowTimes: FlowSchedule.diffusersMultistepTimes(
-                        count: count, shift: config["flow_shift"]?.number ?? 1), isWhole: true)
+                    flowTimes: name == "UniPCMultistepScheduler"
+                        ? FlowSchedule.diffusersUniPCTimes(count: count, shift: shift)
+                        : FlowSchedule.diffusersMultistepTimes(count: count, shift: shift), isWhole: true)
             } else {
                 try self.init(config, layout: .multistep, count: count)
             }
@@ -47,7 +49,7 @@ struct DiffusersGrid {
 
     private init(_ config: JSONValue, layout: DiscreteGrid.Layout, count: Int) throws {
         let grid = DiscreteGrid(
-            DiscreteSchedule(try diffusersProcess(config)), layout: layout,
+            DiscreteSchedule(singlePrecisionAlphas: try DiffusersTables(config).alphas), layout: layout,
             spacing: try Self.spacing(config, otherwise: .linspace), sigmas: Self.sigmas(config),
             offset: config["steps_offset"]?.integer ?? 0,
             minimumLambda: config["lambda_min_clipped"]?.number ?? -.infinity,
@@ -83,16 +85,18 @@ struct DiffusersGrid {
 
 /// The discrete process of a diffusers configuration.
 func diffusersProcess(_ config: JSONValue) throws -> GaussianProcess {
+    GaussianProcess(
+        try diffusersSchedule(config), stepCount: config["num_train_timesteps"]?.integer ?? 1000,
+        zeroTerminalSNR: config["rescale_betas_zero_snr"]?.bool ?? false)
+}
+
+func diffusersSchedule(_ config: JSONValue) throws -> BetaSchedule {
     let first = config["beta_start"]?.number ?? 1e-4
     let last = config["beta_end"]?.number ?? 0.02
-    let schedule: BetaSchedule
     switch config["beta_schedule"]?.string ?? "linear" {
-    case "linear": schedule = .linearBetween(first, last)
-    case "scaled_linear": schedule = .scaledLinear(first, last)
-    case "squaredcos_cap_v2": schedule = .cosine
+    case "linear": return .linearBetween(first, last)
+    case "scaled_linear": return .scaledLinear(first, last)
+    case "squaredcos_cap_v2": return .cosine
     case let name: throw UnsupportedFixture("the beta schedule \"\(name)\" is not known")
     }
-    return GaussianProcess(
-        schedule, stepCount: config["num_train_timesteps"]?.integer ?? 1000,
-        zeroTerminalSNR: config["rescale_betas_zero_snr"]?.bool ?? false)
 }

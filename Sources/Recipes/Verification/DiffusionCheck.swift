@@ -6,20 +6,22 @@ import Tensors
 struct DiffusionCheck {
     let fixture: Fixture
     var result = VerificationResult()
+    /// What float32 references are held to: 20 times their own distance from a double-precision evaluation.
+    var tolerance: Double
+    /// What float64 references are held to.
+    var doubleTolerance = 1e-10
 
-    init(_ fixture: Fixture) { self.fixture = fixture }
+    init(_ fixture: Fixture) {
+        self.fixture = fixture
+        tolerance = max(1e-5, 20 * (fixture.metadata("fp64_deviation")?["worst"]?.number ?? 0))
+    }
 
     var config: JSONValue { fixture.config }
 
-    /// What float32 references are held to: 20 times their own distance from a double-precision evaluation.
-    var tolerance: Double {
-        max(1e-5, 20 * (fixture.metadata("fp64_deviation")?["worst"]?.number ?? 0))
-    }
-
-    /// Double-precision references leave no room for rounding, whole numbers for nothing at all.
+    /// Whole numbers leave room for nothing at all.
     private func tolerance(for expected: StoredTensor) -> Double {
         switch expected.type {
-        case .float64: 1e-10
+        case .float64: doubleTolerance
         case .int64, .int32: 0
         default: tolerance
         }
@@ -37,8 +39,11 @@ struct DiffusionCheck {
 
     /// An input `[K, N, C, H, W]` as K latents; none when the case has no such input.
     func latents(_ input: String) throws -> [Latent] {
-        guard has(input) else { return [] }
-        let stored = try fixture.input(input)
+        has(input) ? split(try fixture.input(input)) : []
+    }
+
+    /// A stored `[K, N, C, H, W]` as K latents.
+    func split(_ stored: StoredTensor) -> [Latent] {
         let shape = Array(stored.shape.dropFirst())
         let size = shape.reduce(1, *)
         let values = stored.doubles
@@ -64,6 +69,18 @@ struct DiffusionCheck {
     mutating func compare(_ name: String, _ values: [Double]) throws {
         let expected = try fixture.output(name)
         add(name, values, shape: expected.shape.count == 1 ? [values.count] : expected.shape, expected)
+    }
+
+    /// Compares an invertible function of both sides.
+    mutating func compare(
+        _ name: String, _ values: [Double], as prefix: String, _ transform: (Double) -> Double
+    ) throws {
+        let expected = try fixture.output(name)
+        result.addOutput(
+            Comparison(
+                name: prefix + "output.\(name)", values.map(transform), shape: [values.count],
+                expected: expected.doubles.map(transform), shape: expected.shape),
+            within: tolerance(for: expected))
     }
 
     /// A latent in memory order against `[N, C, H, W]`.

@@ -50,8 +50,15 @@ private func verifyPredictions(
         try check.compare(name + "_to_eps", target(.noise))
         if check.hasOutput(name + "_to_v") { try check.compare(name + "_to_v", target(.velocity)) }
         try check.compare(name + "_to_score", target(.score))
-        // dx/dσ of x₀ + σε is the noise itself.
-        try check.compare(name + "_to_ve_derivative", target(.noise))
+        // dx/dσ of x₀ + σε is the noise itself; the original takes it as a difference of its own x_t and x̂₀.
+        let noisyStored = DiffusionCheck.latent(try check.fixture.output("x_t"))
+        let cleanStored = DiffusionCheck.latent(try check.fixture.output(name + "_to_x0"))
+        try check.compare(
+            name + "_to_ve_derivative",
+            perSample(levels, like: noisy) { n, level in
+                DiffusionSinglePrecision.slope(
+                    noisy: noisyStored.sample(n), clean: cleanStored.sample(n), at: level)
+            })
     }
 }
 

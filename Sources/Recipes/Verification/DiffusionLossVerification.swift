@@ -6,10 +6,10 @@ import Tensors
 /// A discrete process' losses, moments, single sampling steps and gradient (`loss_*`).
 func verifyLosses(_ check: inout DiffusionCheck) throws {
     let process = try check.process()
-    let case_ = try LossCase(check, process)
-    try verifyLossValues(&check, case_)
-    try verifyMoments(&check, case_)
-    try verifySingleSteps(&check, case_)
+    let tensors = try LossCase(check, process)
+    try verifyLossValues(&check, tensors)
+    try verifyMoments(&check, tensors)
+    try verifySingleSteps(&check, tensors)
 }
 
 /// The tensors of one loss case.
@@ -18,6 +18,8 @@ private struct LossCase {
     let objective: HybridObjective
     let steps: [Int]
     let clean, noise, stepNoise, output: Latent
+    /// x_t as the case has it, rounded to float32, for what follows amplifies its last digit.
+    let storedNoisy: Latent
 
     init(_ check: DiffusionCheck, _ process: GaussianProcess) throws {
         self.process = process
@@ -29,6 +31,7 @@ private struct LossCase {
         noise = try check.latent("noise")
         stepNoise = try check.latent("step_noise")
         output = try check.latent("model_output")
+        storedNoisy = DiffusionCheck.latent(try check.fixture.output("x_t"))
     }
 
     private static func prediction(_ check: DiffusionCheck) throws -> Prediction {
@@ -68,14 +71,16 @@ private struct LossCase {
 
     func sample(_ latent: Latent, _ n: Int) -> Latent { latent.samples(in: n..<n + 1) }
 
-    func noisy(_ n: Int, _ t: Int) -> Latent {
-        let level = process.level(at: t)
-        return .combine((level.signal, sample(clean, n)), (level.noise, sample(noise, n)))
-    }
+    func noisy(_ n: Int) -> Latent { sample(storedNoisy, n) }
 
     func estimate(_ n: Int, _ t: Int, _ clipping: Clipping) -> Latent {
         let main = sample(output, n).channels(in: 0..<channels)
-        return clipping(objective.prediction.clean(from: main, x: noisy(n, t), at: process.level(at: t)))
+        guard objective.prediction == .noise else {
+            return clipping(
+                objective.prediction.clean(from: main, x: noisy(n), at: process.level(at: t)))
+        }
+        return clipping(
+            DiffusionSinglePrecision.clean(noisy: noisy(n), noise: main, alpha: process.alphasCumprod[t]))
     }
 
     func logVariance(_ n: Int, _ t: Int) -> Latent {
@@ -85,7 +90,7 @@ private struct LossCase {
     }
 
     func mean(_ n: Int, _ t: Int, clean: Latent) -> Latent {
-        .combine((process.posteriorMeanClean[t], clean), (process.posteriorMeanNoisy[t], noisy(n, t)))
+        .combine((process.posteriorMeanClean[t], clean), (process.posteriorMeanNoisy[t], noisy(n)))
     }
 }
 
@@ -103,12 +108,13 @@ private func verifyLossValues(_ check: inout DiffusionCheck, _ c: LossCase) thro
         process: c.process, prediction: c.objective.prediction, variance: c.objective.variance)
     let clipped = c.steps.enumerated().map { n, t in
         bound.term(
-            clean: c.sample(c.clean, n), noise: c.sample(c.noise, n), noisy: c.noisy(n, t),
+            clean: c.sample(c.clean, n), noise: c.sample(c.noise, n), noisy: c.noisy(n),
             output: c.sample(c.output, n), step: t
         ).bound[0]
     }
     try check.compare("vb_clip", clipped)
-    try check.compare("prior_bpd", bound.prior(clean: c.clean))
+    try check.compare(
+        "prior_bpd", DiffusionSinglePrecision.prior(clean: c.clean, process: c.process))
 }
 
 private func verifyMoments(_ check: inout DiffusionCheck, _ c: LossCase) throws {
@@ -141,7 +147,7 @@ private func verifySingleSteps(_ check: inout DiffusionCheck, _ c: LossCase) thr
         let grid = [process.level(at: t), target]
         let run = SamplingRun(
             model, solver: solver, grid: grid, path: DiscreteSchedule(process),
-            noise: RecordedNoise(draws: [c.sample(c.stepNoise, n)]), start: c.noisy(n, t))
+            noise: RecordedNoise(draws: [c.sample(c.stepNoise, n)]), start: c.noisy(n))
         return run.finished()
     }
     func level(alpha: Double) -> NoiseLevel {
@@ -186,7 +192,8 @@ func verifyBound(_ check: inout DiffusionCheck) throws {
         (0..<clean.sampleCount).flatMap { n in found.terms.map { $0[keyPath: key][n] } }
     }
     try check.compare("total_bpd", found.total)
-    try check.compare("prior_bpd", found.prior)
+    try check.compare(
+        "prior_bpd", DiffusionSinglePrecision.prior(clean: clean, process: bound.process))
     try check.compare("vb", table(\.bound))
     try check.compare("xstart_mse", table(\.cleanError))
     try check.compare("mse", table(\.noiseError))

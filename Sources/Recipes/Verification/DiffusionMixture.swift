@@ -48,7 +48,8 @@ struct DiffusionMixture: LatentModel {
     private func posterior(
         _ x: [Double], _ level: NoiseLevel, label: Int?
     ) -> (clean: [Double], noise: [Double]) {
-        let (a, b) = (level.signal, level.noise)
+        // An adaptive method may look past the data, where no noise is left.
+        let (a, b) = (level.signal, max(level.noise, 0))
         let components = classes.indices.filter { label == nil || classes[$0] == label }
         let variances = components.map { a * a * deviations[$0] * deviations[$0] + b * b }
         let logs = zip(components, variances).map { k, variance in

@@ -45,7 +45,9 @@ private func fileNumbers(_ name: String) -> [Double] {
 
 private func signalToNoiseValues(_ name: String, _ check: DiffusionCheck) throws -> [Double]? {
     let process = GaussianProcess(.linear)
-    let levels = try check.fixture.input("t").integers.map(process.level(at:))
+    let levels = try check.fixture.input("t").integers.map {
+        DiffusionSinglePrecision.level(process.alphasCumprod[$0])
+    }
     if name == "snr" { return levels.map(\.signalToNoise) }
     let parts = name.dropFirst("minsnr".count).split(separator: "_")
     guard parts.count == 2, let gamma = Double(parts[0]) else { return nil }
