@@ -61,3 +61,10 @@ public struct SamplingRecipe: Settings, Hashable {
         self.checkpoint = joinPath(splitPath(path).folder, checkpoint)
     }
 }
+
+extension SamplingRecipe {
+    /// The defaults with overrides on top, where there is no file.
+    public init(overrides: [SettingsOverride]) throws {
+        try self.init(SettingsNode(.mapping([]), origin: "recipe").applying(overrides))
+    }
+}

@@ -1,0 +1,139 @@
+import Archives
+import Backbones
+import Checkpoints
+import Tensors
+
+/// What a model is made of, what it costs, and how its filters look.
+public struct Inspection: Sendable {
+    /// A part of the network.
+    public struct Stage: Sendable {
+        public var name: String
+        public var parameterCount: Int
+        public var multiplyAccumulates: Int
+        /// Of weights with more than one axis; nil where there is only a configuration.
+        public var filters: FilterStatistics?
+    }
+
+    /// Numbers about the weights of a stage.
+    public struct FilterStatistics: Sendable {
+        public var rootMeanSquare: Double
+        public var largest: Double
+        /// Output filters, and how many of them are all but zero: below a thousandth of the stage's RMS.
+        public var filterCount: Int
+        public var deadCount: Int
+    }
+
+    public let source: String
+    public let configuration: CheckpointConfiguration
+    public let size: ImageSize
+    public let stages: [Stage]
+    /// Bytes of the weights in the file; nil for a configuration.
+    public let fileBytes: Int?
+    public let digest: String?
+    public let metadata: [String: String]
+
+    /// - Parameters:
+    ///   - path: a checkpoint, a run's folder, or a file of `configs/`.
+    ///   - size: of the image that costs are counted for; nil for the training's.
+    public init(path: String, size: ImageSize?, overrides: [SettingsOverride] = []) throws {
+        source = path
+        var tensors: [StoredTensor] = []
+        if path.hasSuffix(".yaml") {
+            let training = try TrainingConfiguration(file: path, overrides: overrides)
+            var configuration = CheckpointConfiguration(model: training.model)
+            configuration.objective = training.objective
+            configuration.size = training.data.size
+            self.configuration = configuration
+            (fileBytes, digest, metadata) = (nil, nil, [:])
+        } else {
+            let checkpoint = try Checkpoint(path: path)
+            guard let config = checkpoint.config else {
+                throw CheckpointFileError(
+                    file: path,
+                    problem:
+                        "does not say which network it is; rewrite it with sfumato convert and --architecture"
+                )
+            }
+            configuration = try CheckpointConfiguration(
+                json: config.text, name: "\(path): config", overrides: overrides)
+            tensors = checkpoint.tensors
+            let expected = configuration.model.parameterShapes
+            try ParameterDifferences(
+                file: path, model: "the \(configuration.model.name) it describes", expected: expected,
+                found: tensors
+            ).check()
+            fileBytes = tensors.reduce(0) { $0 + $1.elementCount * $1.type.byteCount }
+            digest = checkpoint.digest
+            metadata = checkpoint.metadata
+        }
+        let size = size ?? configuration.size
+        try configuration.model.check(size, origin: path, key: "size")
+        self.size = size
+        stages = configuration.model.stages(size).map { stage in
+            let members = tensors.filter { $0.name.prefix { $0 != "." } == stage.name }
+            return Stage(
+                name: stage.name, parameterCount: stage.parameters, multiplyAccumulates: stage.operations,
+                filters: FilterStatistics(members))
+        }
+    }
+
+    public var parameterCount: Int { stages.reduce(0) { $0 + $1.parameterCount } }
+    public var multiplyAccumulates: Int { stages.reduce(0) { $0 + $1.multiplyAccumulates } }
+    /// Bytes of the weights in float32, as inference holds them.
+    public var weightBytes: Int { parameterCount * 4 }
+    /// Bytes that training holds beside activations: weights, average, two moments, gradient.
+    public var trainingBytes: Int { parameterCount * 4 * 5 }
+}
+
+extension Inspection.FilterStatistics {
+    /// Nil when there are no weights.
+    init?(_ tensors: [StoredTensor]) {
+        let weights = tensors.filter { $0.shape.count >= 2 && $0.elementCount > 0 }
+        guard !weights.isEmpty else { return nil }
+        var (squares, count, largest) = (0.0, 0, 0.0)
+        var filters: [Double] = []
+        for weight in weights {
+            let values = weight.floats
+            let size = values.count / weight.shape[0]
+            for row in 0..<weight.shape[0] {
+                var sum = 0.0
+                for value in values[row * size..<(row + 1) * size] {
+                    sum += Double(value) * Double(value)
+                    largest = max(largest, abs(Double(value)))
+                }
+                squares += sum
+                filters.append((sum / Double(size)).squareRoot())
+            }
+            count += values.count
+        }
+        let rms = (squares / Double(count)).squareRoot()
+        self.init(
+            rootMeanSquare: rms, largest: largest, filterCount: filters.count,
+            deadCount: filters.count { $0 <= rms * 1e-3 })
+    }
+}
+
+extension ModelSettings {
+    /// Shapes by published name, as checkpoints have them.
+    public var parameterShapes: [String: [Int]] {
+        switch self {
+        case .dico(let configuration):
+            Dictionary(
+                uniqueKeysWithValues: configuration.parameterShapes.map { ($0.name, $0.shape.extents) })
+        }
+    }
+
+    /// Cost by stage for one image.
+    func stages(_ size: ImageSize) -> [(name: String, parameters: Int, operations: Int)] {
+        switch self {
+        case .dico(let configuration):
+            configuration.stageCosts(height: size.height, width: size.width).map {
+                ($0.stage, $0.parameters, $0.multiplyAccumulates)
+            }
+        }
+    }
+}
+
+extension ModelSettings {
+    public var parameterCount: Int { parameterShapes.values.reduce(0) { $0 + $1.reduce(1, *) } }
+}

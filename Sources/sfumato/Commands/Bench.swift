@@ -1,0 +1,29 @@
+import ArgumentParser
+import Checkpoints
+import Recipes
+
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Time the machine and the models on it.",
+        discussion: """
+            Examples:
+              sfumato bench
+              sfumato bench configs/cifar10-dico.yaml --threads 1 --json
+
+            Prints time, GFLOP/s and the share of the matrix-product peak, which is measured in the same run.
+            """)
+
+    @Argument(
+        help: "Files of configs/ to time; without any, the project's standard cases.", completion: .file())
+    var configs: [String] = []
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+    @OptionGroup var compute: ThreadOptions
+
+    func run() throws {
+        compute.apply()
+        let results = try Benchmark(configs: configs).run { Terminal.status($0) }
+        Terminal.endStatus()
+        if json { results.json.printLine() } else { print(results.text) }
+    }
+}

@@ -1,0 +1,53 @@
+import Archives
+import ArgumentParser
+import Checkpoints
+import Recipes
+
+struct Convert: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Rewrite weights of .pth, .pt, .npz or .safetensors as a checkpoint.",
+        discussion: """
+            Examples:
+              sfumato convert DiCo-XL-3750K-256x256.pt dico-xl.safetensors --architecture dico-xl
+              sfumato convert outputs/cifar10-dico cifar10.safetensors --precision bfloat16
+
+            Of a training's dictionary the averaged weights (ema) are taken. Nothing in a file is executed: what is no \
+            tensor is not read. Every tensor must fit the architecture, or nothing is written.
+            """)
+
+    enum Precision: String, ExpressibleByArgument, CaseIterable {
+        case float32, float16, bfloat16
+
+        var type: StoredType {
+            switch self {
+            case .float32: .float32
+            case .float16: .float16
+            case .bfloat16: .bfloat16
+            }
+        }
+    }
+
+    @Argument(help: "Weights, or a run's folder.", completion: .file())
+    var source: String
+    @Argument(help: "The checkpoint to write.", completion: .file(extensions: ["safetensors"]))
+    var target: String
+    @Option(help: "What the weights belong to: dico-s, dico-b, dico-l, dico-xl or dico-h.")
+    var architecture: String?
+    @Option(help: "How weights are stored.")
+    var precision = Precision.float32
+    @Flag(help: "Replace a file that exists.")
+    var overwrite = false
+    @OptionGroup var settings: OverrideOptions
+
+    func run() throws {
+        guard overwrite || !fileExists(target) else {
+            throw ConversionError("\(target): already exists; choose another name, or add --overwrite")
+        }
+        let conversion = try Conversion(
+            source: source, architecture: architecture, overrides: settings.overrides())
+        try conversion.write(to: target, as: precision.type)
+        let prefix = conversion.prefix.isEmpty ? "" : " (those named \(conversion.prefix)*)"
+        Terminal.note("\(TextTable.grouped(conversion.parameterCount)) parameters\(prefix)")
+        print(target)
+    }
+}

@@ -1,0 +1,138 @@
+import Archives
+import ArgumentParser
+import Images
+import Recipes
+import Tensors
+
+struct Generate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Generate images from a trained model.",
+        discussion: """
+            Examples:
+              sfumato generate samplers/cifar10-dico.yaml -n 64 --grid
+              sfumato generate cifar10-dico --class cat --seeds 0-9,42 --out outputs/cats
+              sfumato generate heun-18 --checkpoint outputs/shapes-dico -n 20 --gif
+              sfumato generate --like outputs/cats/00000042.png --out outputs/again
+
+            Every image has its own seed, and is named by it; it depends on the checkpoint, the recipe and that seed \
+            alone, so the same command gives the same bytes. Its PNG carries all three in text chunks.
+            """)
+
+    @Argument(
+        help: "A recipe: a YAML file, or a name from samplers/.", completion: .file(extensions: ["yaml"]))
+    var recipe: String?
+
+    @Option(name: .shortAndLong, help: "A checkpoint or run's folder instead of the recipe's.")
+    var checkpoint: String?
+    @Option(help: "Repeat an image that sfumato generate made, from its text chunks.")
+    var like: String?
+
+    @Option(name: [.customShort("n"), .customLong("count")], help: "How many images (default: 16).")
+    var count: Int?
+    @Option(name: .customLong("class"), help: "Make only this class, by name or number; none for no class.")
+    var className: String?
+    @Option(help: "The seed of the first image; the others follow.")
+    var seed: UInt64?
+    @Option(help: "Seeds such as 7, 0-63 or 1,5,9-12; one image each.")
+    var seeds: String?
+    @Option(help: "Width and height, as 32 or 48x32.")
+    var size: ImageSize?
+    @Option(help: "Solver steps.")
+    var steps: Int?
+    @Option(help: "Guidance scale; 1 does not guide.")
+    var guidance: Double?
+
+    @OptionGroup(title: "Results") var results: ResultOptions
+    @Option(help: "Images sampled together; the bytes do not depend on it.")
+    var batch = 16
+    @Flag(help: "Print what would be done, and end.")
+    var dryRun = false
+    @Flag(help: "With --dry-run, print the plan as JSON; else the files made.")
+    var json = false
+    @OptionGroup var settings: OverrideOptions
+    @OptionGroup var compute: ThreadOptions
+
+    func validate() throws {
+        guard (recipe == nil) != (like == nil) || (recipe == nil && checkpoint != nil) else {
+            throw ValidationError("Give a recipe, as in samplers/cifar10-dico.yaml, or --like with an image.")
+        }
+        if let count, count < 1 { throw ValidationError("-n must be at least 1, found \(count).") }
+        if batch < 1 { throw ValidationError("--batch must be at least 1, found \(batch).") }
+        if seeds != nil, count != nil || seed != nil {
+            throw ValidationError("--seeds already says how many images and which; leave out -n and --seed.")
+        }
+        if like != nil, seeds != nil || count != nil || seed != nil || className != nil {
+            throw ValidationError("--like repeats one image; leave out -n, --seed, --seeds and --class.")
+        }
+        if let seeds {
+            do { _ = try SeedList(parsing: seeds) } catch { throw ValidationError("\(error).") }
+        }
+    }
+
+    func run() throws {
+        compute.apply()
+        let plan = try makePlan()
+        guard !dryRun else { return json ? plan.json.printLine() : print(plan.description) }
+        guard plan.makesImages || results.isArrayOnly else {
+            throw GenerationError(
+                "\(plan.model.path): makes latents of \(plan.channels) channels, no pictures; write them with --npz --no-images"
+            )
+        }
+        let writer = try SampleWriter(plan, options: results)
+        var progress = ProgressLine("sampling", total: plan.items.count * plan.stepCount, unit: "image steps")
+        Interruption.watch()
+        let isComplete = try Generator(plan, batchSize: batch).run { event in
+            switch event {
+            case .step(let step):
+                progress.advance(by: step.items.count)
+                try writer.add(step)
+            case .finished(let items, let samples): try writer.add(items, samples)
+            }
+            return !Interruption.isRequested
+        }
+        progress.end()
+        // What was finished before an interruption is kept.
+        for path in try writer.finish(isComplete: isComplete) where !json { print(path) }
+        if json { writer.json.printLine() }
+        if !isComplete { throw ExitCode(130) }
+    }
+
+    private func makePlan() throws -> GenerationPlan {
+        if let like { return try repeated(like) }
+        var overrides = try settings.overrides()
+        if let steps { overrides.append(SettingsOverride("steps", steps, option: "--steps")) }
+        if let guidance {
+            overrides.append(SettingsOverride("guidance.scale", guidance, option: "--guidance"))
+        }
+        if let size { overrides.append(SettingsOverride("size", size, option: "--size", isText: true)) }
+        if let checkpoint {
+            overrides.append(SettingsOverride("checkpoint", checkpoint, option: "--checkpoint", isText: true))
+        }
+        let file = try recipe.map(ProjectFiles.recipe)
+        var resolved =
+            try file.map { try SamplingRecipe(recipeFile: $0, overrides: overrides) }
+            ?? SamplingRecipe(overrides: overrides)
+        guard let path = resolved.checkpoint else {
+            throw GenerationError("\(file ?? "recipe"): names no checkpoint; give one with --checkpoint")
+        }
+        if let className { resolved.classes = [className] }
+        let list =
+            try seeds.map(SeedList.init(parsing:))
+            ?? SeedList(count: count ?? 16, from: seed ?? resolved.seed)
+        return try GenerationPlan(model: LoadedModel(path: path), recipe: resolved, seeds: list.seeds)
+    }
+
+    private func repeated(_ file: String) throws -> GenerationPlan {
+        let texts = try SampleTexts(imageFile: file)
+        guard let path = checkpoint ?? texts.recipe.checkpoint else {
+            throw GenerationError("\(file): names no checkpoint; give it with --checkpoint")
+        }
+        let model = try LoadedModel(path: path)
+        guard model.digest == texts.digest else {
+            throw GenerationError(
+                "\(path): is not the checkpoint that made \(file) (sha256 \(texts.digest.prefix(12))…, found "
+                    + "\(model.digest.prefix(12))…); give the right one with --checkpoint")
+        }
+        return try GenerationPlan(model: model, recipe: texts.recipe, seeds: [texts.seed])
+    }
+}

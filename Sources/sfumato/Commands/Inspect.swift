@@ -1,0 +1,29 @@
+import ArgumentParser
+import Checkpoints
+import Recipes
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show what a model is made of and what it costs.",
+        discussion: """
+            Examples:
+              sfumato inspect samplers/weights/cifar10-dico.safetensors
+              sfumato inspect configs/cifar10-dico.yaml --size 64 --set model.hiddenSize=128
+
+            Operations are multiply-accumulates of convolutions and linear layers for one image, the count that papers \
+            call FLOPs. A filter is dead when its weights are below a thousandth of its stage's RMS.
+            """)
+
+    @Argument(help: "A checkpoint, a run's folder, or a file of configs/.", completion: .file())
+    var source: String
+    @Option(help: "Count the cost of images of this size, as 64 or 48x32.")
+    var size: ImageSize?
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+    @OptionGroup var settings: OverrideOptions
+
+    func run() throws {
+        let inspection = try Inspection(path: source, size: size, overrides: settings.overrides())
+        if json { inspection.json.printLine() } else { print(inspection.text) }
+    }
+}
