@@ -74,6 +74,7 @@ private struct DerivativeCheck {
             let numeric = slope(input: input, along: direction)
             let difference = abs(numeric - Double(gradient[element]))
             if !(difference <= worst.difference) { worst = (element, numeric, difference) }
+            if difference.isNaN { break }
         }
         #expect(
             worst.difference <= allowed,

@@ -131,7 +131,10 @@ private enum TorchContainer {
         guard case .integer(1001) = try next().root else {
             throw CheckpointFileError(file: file, problem: "has an unknown version of PyTorch's older format")
         }
-        _ = try next()
+        let system = try next()
+        guard TorchValue(graph: system, value: system.root)["little_endian"]?.bool != false else {
+            throw CheckpointFileError(file: file, problem: "has big-endian numbers, which are not read")
+        }
         let graph = try next()
         let keys = try next()
         let types = elementTypes(graph)
