@@ -2,7 +2,8 @@ import Foundation
 
 /// The variances β added per step by a discrete variance-preserving process.
 public enum BetaSchedule: Hashable, Sendable {
-    /// 1e-4…0.02 for 1000 steps, scaled to any number of them (DDPM, arXiv 2006.11239; ADM).
+    /// 1e-4…0.02 for 1000 steps, scaled to any number of them (DDPM, arXiv 2006.11239; ADM). β is capped at
+    /// 0.999, which takes effect below 21 steps, where ADM's exceeds 1.
     case linear
     /// The squared-cosine signal level, β capped at 0.999 (IDDPM, arXiv 2102.09672).
     case cosine
@@ -19,7 +20,7 @@ public enum BetaSchedule: Hashable, Sendable {
         switch self {
         case .linear:
             let scale = 1000 / Double(count)
-            return evenlySpaced(1e-4 * scale, 0.02 * scale, count)
+            return evenlySpaced(1e-4 * scale, 0.02 * scale, count).map { min($0, 0.999) }
         case .linearBetween(let first, let last):
             return evenlySpaced(first, last, count)
         case .scaledLinear(let first, let last):
