@@ -1,57 +1,114 @@
+import Archives
 import Checkpoints
+import Foundation
+import Tensors
 
 /// Times the machine and the models on it.
-public struct Benchmark: Sendable {
-    /// One timed case.
-    public struct Row: Sendable {
-        public var name: String
-        public var milliseconds: Double
-        public var gigaflops: Double
-    }
+///
+/// Every case stands beside the machine's own matrix-product rate, measured right before and right after it, because
+/// the absolute speed of a shared machine drifts.
+public struct Benchmark {
+    private let cases: [BenchmarkCase]
 
-    public struct Results: Sendable {
-        public var threads: Int
-        public var peakGigaflops: Double
-        public var rows: [Row]
-    }
-
-    public let configs: [TrainingConfiguration]
-
-    /// - Parameter configs: files of `configs/`; empty for the project's standard cases.
-    public init(configs: [String]) throws {
-        self.configs = try configs.map { try TrainingConfiguration(file: $0) }
+    /// - Parameters:
+    ///   - configs: files of `configs/`; empty for the project's standard cases.
+    ///   - recipe: a sampling recipe whose checkpoint is timed as well, when it exists.
+    /// - Throws: errors of reading them.
+    public init(configs: [String], recipe: String? = nil) throws {
+        var cases: [BenchmarkCase] = []
+        if configs.isEmpty, let model = DiCoPreset.small.configuration {
+            let size = ImageSize(width: 32, height: 32)
+            cases.append(.forward("DiCo-S 4×32×32", .dico(model), size: size, batch: 16))
+            cases.append(.trainingStep("DiCo-S 4×32×32", .dico(model), size: size, batch: 8))
+        }
+        for path in configs {
+            let configuration = try TrainingConfiguration(file: path)
+            let name = splitPath(path).name
+            cases.append(.forward(name, configuration.model, size: configuration.data.size, batch: 16))
+            cases.append(
+                .trainingStep(name, configuration.model, size: configuration.data.size, batch: configuration.batchSize))
+        }
+        if let recipe, fileExists(recipe) {
+            let recipe = try SamplingRecipe(file: recipe)
+            let plan = try GenerationPlan(
+                model: try recipe.loadModel(), recipe: recipe, seeds: (0..<16).map { UInt64($0) })
+            cases.append(.sampling(splitPath(plan.model.path).name, plan))
+        }
+        self.cases = cases
     }
 
     /// - Parameter status: told what is being timed.
-    public func run(status: (String) -> Void) throws -> Results {
-        Results(threads: 0, peakGigaflops: 0, rows: [])
+    public func run(status: (String) -> Void) throws -> BenchmarkResults {
+        status("matrix product")
+        var results = BenchmarkResults(threads: ComputeThreads.count)
+        results.matrixProduct = MachineLimits.matrixProduct(seconds: 1)
+        results.copyBandwidth = MachineLimits.copyBandwidth()
+        for benchmark in cases {
+            status(benchmark.name)
+            let work = try benchmark.prepare()
+            StorageCache.shared.trim()
+            StorageCache.shared.resetPeak()
+            let before = MachineLimits.matrixProduct()
+            let seconds = Timing.median(try Timing.measure(work))
+            let after = MachineLimits.matrixProduct()
+            results.rows.append(
+                BenchmarkResults.Row(
+                    name: benchmark.name, milliseconds: 1000 * seconds,
+                    imagesPerSecond: Double(benchmark.imageCount) / seconds,
+                    gigaflops: 2 * benchmark.multiplyAccumulates / seconds / 1e9, peak: (before + after) / 2,
+                    megabytes: Double(StorageCache.shared.statistics.peak) / 1e6))
+        }
+        return results
     }
 }
 
-extension Benchmark.Results {
+/// What a run of the benchmark found.
+public struct BenchmarkResults: Sendable {
+    /// One timed case.
+    public struct Row: Sendable {
+        public var name: String
+        /// Median time of one run.
+        public var milliseconds: Double
+        public var imagesPerSecond: Double
+        /// Operations of convolutions and linear layers; norms, activations and optimiser are work without credit.
+        public var gigaflops: Double
+        /// The matrix-product rate around this case.
+        public var peak: Double
+        /// Most tensor memory in use at once.
+        public var megabytes: Double
+
+        public var share: Double { gigaflops / peak }
+    }
+
+    public var threads: Int
+    public var matrixProduct = 0.0
+    public var copyBandwidth = 0.0
+    public var rows: [Row] = []
+
     public var text: String {
-        var table = TextTable(["case", "ms", "GFLOP/s", "of peak"])
-        table.add([
-            "matrix product, \(threads) threads", "", TextTable.fixed(peakGigaflops, digits: 1), "100 %",
-        ])
+        var table = TextTable(["case, \(threads) threads, float32", "ms", "images/s", "GFLOP/s", "of peak", "MB"])
+        table.add(["matrix product", "", "", TextTable.fixed(matrixProduct, digits: 1), "100 %"])
         for row in rows {
             table.add([
                 row.name, TextTable.fixed(row.milliseconds, digits: 1),
-                TextTable.fixed(row.gigaflops, digits: 1),
-                TextTable.fixed(100 * row.gigaflops / max(peakGigaflops, 1e-9), digits: 1) + " %",
+                TextTable.fixed(row.imagesPerSecond, digits: 1), TextTable.fixed(row.gigaflops, digits: 1),
+                TextTable.fixed(100 * row.share, digits: 1) + " %", TextTable.fixed(row.megabytes, digits: 0),
             ])
         }
-        return table.text
+        return table.text + "\ncopying memory: \(TextTable.fixed(copyBandwidth, digits: 1)) GB/s, reads and writes"
     }
 
     public var json: JSONValue {
         [
-            "threads": .integer(threads), "peakGigaflops": .number(peakGigaflops),
+            "threads": .integer(threads), "precision": "float32", "matrixProductGigaflops": .number(matrixProduct),
+            "copyGigabytesPerSecond": .number(copyBandwidth),
             "cases": .array(
                 rows.map {
                     [
                         "name": .string($0.name), "milliseconds": .number($0.milliseconds),
-                        "gigaflops": .number($0.gigaflops),
+                        "imagesPerSecond": .number($0.imagesPerSecond), "gigaflops": .number($0.gigaflops),
+                        "peakGigaflops": .number($0.peak), "shareOfPeak": .number($0.share),
+                        "megabytes": .number($0.megabytes),
                     ]
                 }),
         ]

@@ -100,3 +100,12 @@ extension ModelSettings {
         }
     }
 }
+
+extension ModelSettings {
+    /// Multiply–accumulates of convolutions and linear layers for one image.
+    public func multiplyAccumulates(_ size: ImageSize) -> Int {
+        switch self {
+        case .dico(let dico): dico.multiplyAccumulates(height: size.height, width: size.width)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import Diffusion
+import Layers
+import Tensors
+import Training
+
+/// Something to time: the work of one run, and what it amounts to.
+struct BenchmarkCase {
+    var name: String
+    /// Images that one run handles.
+    var imageCount: Int
+    /// Multiply–accumulates of convolutions and linear layers in one run; operations are twice as many.
+    var multiplyAccumulates: Double
+    /// Makes the model and its input, and returns the work.
+    var prepare: () throws -> () throws -> Void
+}
+
+extension BenchmarkCase {
+    /// The network alone, as sampling runs it: rows side by side on the threads.
+    static func forward(_ name: String, _ model: ModelSettings, size: ImageSize, batch: Int) -> BenchmarkCase {
+        BenchmarkCase(
+            name: "\(name) forward, batch \(batch)", imageCount: batch,
+            multiplyAccumulates: Double(batch * model.multiplyAccumulates(size))
+        ) {
+            let network = RowwiseDenoiser(
+                model.makeModel(ParameterStore(.initialized(seed: 1), isTracked: false).scope))
+            let (images, time, labels) = batchInput(model, size, batch)
+            return { _ = network.predict(images, time: time, labels: labels) }
+        }
+    }
+
+    /// A whole training step: forward, backward, AdamW with the average of the weights. The backward pass counts
+    /// twice the forward's operations, as everywhere.
+    static func trainingStep(_ name: String, _ model: ModelSettings, size: ImageSize, batch: Int) -> BenchmarkCase {
+        BenchmarkCase(
+            name: "\(name) training step, batch \(batch)", imageCount: batch,
+            multiplyAccumulates: 3 * Double(batch * model.multiplyAccumulates(size))
+        ) {
+            let store = ParameterStore(.initialized(seed: 1), isTracked: true)
+            let network = model.makeModel(store.scope)
+            let trainer = Trainer(store, settings: OptimizerSettings(), totalSteps: 1_000_000)
+            let objective: any Objective =
+                model.learnsVariance
+                ? HybridObjective(process: GaussianProcess(.linear)) : RegressionObjective.flowMatching()
+            let task = DiffusionTask(model: network, objective: objective, seed: 1, labelDropout: model.labelDropout)
+            let (images, _, labels) = batchInput(model, size, batch)
+            let data = ImageBatch(images: images, labels: labels, indices: Array(0..<batch))
+            return {
+                _ = try trainer.step { _ in (task.evaluate(data, step: trainer.stepCount + 1), batch) }
+            }
+        }
+    }
+
+    /// Images from noise: what `generate` does, without writing files.
+    static func sampling(_ name: String, _ plan: GenerationPlan) -> BenchmarkCase {
+        let steps = plan.stepCount
+        let guided = plan.recipe.sampler.guidance?.scale ?? 1 != 1
+        let evaluations = steps * (guided ? 2 : 1) * plan.items.count
+        return BenchmarkCase(
+            name: "\(name) sampling, \(plan.items.count) images", imageCount: plan.items.count,
+            multiplyAccumulates: Double(evaluations * plan.model.configuration.model.multiplyAccumulates(plan.size))
+        ) {
+            let generator = Generator(plan)
+            return { generator.run { _ in true } }
+        }
+    }
+
+    private static func batchInput(
+        _ model: ModelSettings, _ size: ImageSize, _ batch: Int
+    ) -> (images: Tensor, time: [Float], labels: [Int?]) {
+        let images = RandomStream(seed: 5).normals([batch, size.height, size.width, model.inputChannels])
+        let time = (0..<batch).map { Float($0 * 997 % 1000) }
+        let labels = (0..<batch).map { model.classCount > 0 ? $0 % model.classCount : nil }
+        return (images, time, labels)
+    }
+}

@@ -1,0 +1,53 @@
+import Tensors
+
+/// Wall-clock times of repeated work.
+enum Timing {
+    /// Runs `work` once to warm up, then until `seconds` have passed and at least `minimum` times.
+    /// - Returns: seconds per run, in the order they were taken.
+    static func measure(seconds: Double = 1.5, minimum: Int = 3, maximum: Int = 1000, _ work: () throws -> Void) rethrows
+        -> [Double]
+    {
+        try work()
+        let clock = ContinuousClock()
+        let begin = clock.now
+        var times: [Double] = []
+        while times.count < maximum, times.count < minimum || (clock.now - begin).seconds < seconds {
+            times.append(try clock.measure(work).seconds)
+        }
+        return times
+    }
+
+    static func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        guard !sorted.isEmpty else { return .nan }
+        return sorted.count % 2 == 1
+            ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
+    }
+}
+
+extension Duration {
+    var seconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) + Double(attoseconds) * 1e-18
+    }
+}
+
+/// What this machine can do at best, measured when it is asked.
+enum MachineLimits {
+    /// GFLOP/s of a 1536³ single-precision matrix product on all threads.
+    static func matrixProduct(seconds: Double = 0.4) -> Double {
+        let size = 1536
+        let a = Tensor(repeating: 0.5, shape: [size, size])
+        let b = Tensor(repeating: 0.25, shape: [size, size])
+        let times = Timing.measure(seconds: seconds) { _ = a.linear(b) }
+        return 2 * Double(size * size * size) / Timing.median(times) / 1e9
+    }
+
+    /// GB/s of copying 256 MB, bytes read and bytes written counted.
+    static func copyBandwidth() -> Double {
+        let count = 1 << 26
+        let source = Tensor(repeating: 1, shape: [count])
+        let times = Timing.measure(seconds: 0.5) { _ = source.affine(scale: 1, shift: 0) }
+        return 8 * Double(count) / Timing.median(times) / 1e9
+    }
+}
