@@ -29,10 +29,12 @@ public struct Benchmark {
                 .trainingStep(name, configuration.model, size: configuration.data.size, batch: configuration.batchSize))
         }
         if let recipe, fileExists(recipe) {
-            let recipe = try SamplingRecipe(file: recipe)
-            let plan = try GenerationPlan(
-                model: try recipe.loadModel(), recipe: recipe, seeds: (0..<16).map { UInt64($0) })
-            cases.append(.sampling(splitPath(plan.model.path).name, plan))
+            let settings = try SamplingRecipe(recipeFile: recipe, overrides: [])
+            if let path = settings.checkpoint {
+                let plan = try GenerationPlan(
+                    model: try LoadedModel(path: path), recipe: settings, seeds: (0..<16).map { UInt64($0) })
+                cases.append(.sampling(splitPath(path).name, plan))
+            }
         }
         self.cases = cases
     }

@@ -53,7 +53,7 @@ extension BenchmarkCase {
     /// Images from noise: what `generate` does, without writing files.
     static func sampling(_ name: String, _ plan: GenerationPlan) -> BenchmarkCase {
         let steps = plan.stepCount
-        let guided = plan.recipe.sampler.guidance?.scale ?? 1 != 1
+        let guided = plan.recipe.sampler.guidance.scale != 1
         let evaluations = steps * (guided ? 2 : 1) * plan.items.count
         return BenchmarkCase(
             name: "\(name) sampling, \(plan.items.count) images", imageCount: plan.items.count,

@@ -10,6 +10,12 @@ public struct ImageBatch: Sendable {
     public let labels: [Int?]
     /// The place of each image in the data set.
     public let indices: [Int]
+
+    public init(images: Tensor, labels: [Int?], indices: [Int]) {
+        self.images = images
+        self.labels = labels
+        self.indices = indices
+    }
 }
 
 /// A file that could not be decoded, and whose place another image takes.
