@@ -7,7 +7,8 @@ import Testing
     static let cases = [
         "frechet_", "kid_", "inception_score_", "prdc_", "fid_infinity_", "memorisation_", "numpy_",
         "featnet_",
-        "wavelet_", "spectrum_", "iqa_", "e2e_",
+        "wavelet_", "spectrum_", "iqa_", "e2e_", "resize_", "generated_", "inception_block_",
+        "inception_full_",
     ].flatMap { ParityCase.all("metrics", prefix: $0) }
 
     @Test(.enabled(if: ParityCase.exist("metrics")), arguments: cases)

@@ -27,7 +27,7 @@ extension MetricsVerification {
     }
 
     private static func network(from fixture: Fixture) throws -> FeatNet {
-        try FeatNet(digest: fixture.file.dataDigest(), file: fixture.path) { try fixture.parameter($0) }
+        try FeatNet(fixture.file, prefix: "param.")
     }
 
     static func waveletModulus(_ fixture: Fixture) throws -> MetricsComparisons {

@@ -40,6 +40,11 @@ enum MetricsVerification: FixtureFamily {
         Kind(keys: ["input.a", "input.b", "output.a.radial_psd"], rebuild: spectra),
         Kind(keys: ["input.a", "input.b", "output.kair.*"], rebuild: imageFidelity),
         Kind(keys: ["input.reference", "output.*.fd_wm"], rebuild: defaultReport),
+        Kind(keys: ["output.fnv", "output.u24.*"], rebuild: generatedWeights),
+        Kind(keys: ["input.x", "output.y", "output.y_f64_rounded"], rebuild: inceptionBlock),
+        Kind(keys: ["input.image_0", "output.tf1.0.2048"], rebuild: inceptionNetwork),
+        Kind(keys: ["input.image", "output.pil*"], rebuild: resizing),
+        Kind(keys: ["input.image", "output.*_299"], rebuild: networkResizing),
     ]
 
     static func recognizes(_ fixture: Fixture) -> Bool { kinds.contains { $0.matches(fixture) } }
@@ -145,5 +150,18 @@ extension Fixture {
             }
             return PixelGrid(height: shape[2], width: shape[3], channels: channels, values: interleaved)
         }
+    }
+
+    /// One stored image `[C, H, W]`.
+    func image(_ key: String) throws -> PixelGrid {
+        let stored = try file.tensor(named: key)
+        guard stored.shape.count == 3 else {
+            throw CheckpointFileError(file: path, tensor: key, problem: "is \(stored.shape), needs [C, H, W]")
+        }
+        let (c, size) = (stored.shape[0], stored.shape[1] * stored.shape[2])
+        let values = stored.doubles
+        return PixelGrid(
+            height: stored.shape[1], width: stored.shape[2], channels: c,
+            values: (0..<size * c).map { values[$0 % c * size + $0 / c] })
     }
 }

@@ -24,48 +24,32 @@ public struct FeatNet: Sendable {
     /// - Parameter path: a safetensors file with `cs.{0…4}.weight`, `bs.{0…4}.{weight, bias, running_mean,
     ///   running_var}`, `fc.{weight, bias}`.
     /// - Throws: `FileError`, `CheckpointFileError` when the file cannot be read or a tensor is missing or misshapen.
-    public init(path: String) throws {
-        let file = try SafetensorsFile(path: path)
-        try self.init(digest: file.dataDigest(), file: path) { try file.tensor(named: $0) }
-    }
+    public init(path: String) throws { try self.init(SafetensorsFile(path: path)) }
 
-    /// From tensors found by name.
-    /// - Parameter file: what errors call their source.
-    public init(digest: String, file: String, tensor: (String) throws -> StoredTensor) throws {
-        func load(_ name: String, _ shape: [Int]) throws -> [Double] {
-            let stored = try tensor(name)
-            guard stored.shape == shape else {
-                throw CheckpointFileError(
-                    file: file, tensor: name, problem: "is \(stored.shape), FeatNet needs \(shape)")
-            }
-            return stored.doubles
-        }
-        var units: [(weight: Tensor, bias: Tensor)] = []
-        var inputs = 3
-        for (i, outputs) in Self.channels.enumerated() {
-            var weight = try load("cs.\(i).weight", [outputs, inputs, 3, 3])
-            let gain = try load("bs.\(i).weight", [outputs])
-            let shift = try load("bs.\(i).bias", [outputs])
-            let mean = try load("bs.\(i).running_mean", [outputs])
-            let variance = try load("bs.\(i).running_var", [outputs])
-            let scale = zip(gain, variance).map { $0 / ($1 + Self.normalizationEpsilon).squareRoot() }
-            let size = inputs * 9
-            for index in weight.indices { weight[index] *= scale[index / size] }
-            let bias = (0..<outputs).map { shift[$0] - mean[$0] * scale[$0] }
-            units.append(
-                (
-                    Tensor(shape: [outputs, inputs, 3, 3], scalars: weight.map { Float($0) }),
-                    Tensor(shape: [outputs], scalars: bias.map { Float($0) })
-                ))
-            inputs = outputs
-        }
-        let classes = try tensor("fc.bias").elementCount
+    /// - Parameter prefix: what the file's names begin with.
+    public init(_ file: SafetensorsFile, prefix: String = "") throws {
+        let source = WeightSource(file, prefix: prefix)
+        units = try Self.channels.indices.map { try Self.unit($0, source) }
+        let classes = try file.tensor(named: prefix + "fc.bias").elementCount
         head = (
             Tensor(
-                shape: [classes, inputs], scalars: try load("fc.weight", [classes, inputs]).map { Float($0) }),
-            Tensor(shape: [classes], scalars: try load("fc.bias", [classes]).map { Float($0) })
+                shape: [classes, Self.dimensions],
+                scalars: try source("fc.weight", [classes, Self.dimensions])),
+            Tensor(shape: [classes], scalars: try source("fc.bias", [classes]))
         )
-        (self.units, self.digest) = (units, digest)
+        digest = file.dataDigest()
+    }
+
+    /// Convolution i with its normalisation folded in.
+    private static func unit(_ i: Int, _ source: WeightSource) throws -> (weight: Tensor, bias: Tensor) {
+        let (inputs, outputs) = (i == 0 ? 3 : channels[i - 1], channels[i])
+        let folded = try FoldedConvolution(
+            weight: source("cs.\(i).weight", [outputs, inputs, 3, 3]), normalization: source / "bs.\(i)",
+            channels: outputs, epsilon: normalizationEpsilon)
+        return (
+            Tensor(shape: [outputs, inputs, 3, 3], scalars: folded.weight),
+            Tensor(shape: [outputs], scalars: folded.bias)
+        )
     }
 
     /// What every unit gives for `[N, 32, 32, 3]` in −1…1, pooled over space: `[N, C]` each.
