@@ -2,7 +2,7 @@ import Recipes
 import TestSupport
 import Testing
 
-@Suite struct MetricsVerificationTests {
+@Suite(.serialized) struct MetricsVerificationTests {
     /// What the family rebuilds; decoding and resizing of images and files of weights have families of their own.
     static let cases = [
         "frechet_", "kid_", "inception_score_", "prdc_", "fid_infinity_", "memorisation_", "numpy_",
