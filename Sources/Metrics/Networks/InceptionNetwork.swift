@@ -13,21 +13,23 @@ public enum InceptionMode: String, Sendable, CaseIterable {
     /// - Parameter image: 3 channels, 0…255.
     /// - Returns: `[1, 299, 299, 3]`.
     public func input(_ image: PixelGrid) -> Tensor {
+        let resized = resized(image)
+        let scaled = self == .pytorchFID ? resized * 2 - 1 : (resized - 128) / 128
+        return scaled.reshaped(Shape([1] + resized.shape.extents))
+    }
+
+    /// The image at 299×299, `[299, 299, C]`: 0…1 in the mode of pytorch-fid, else 0…255.
+    public func resized(_ image: PixelGrid, order: ResizeOrder = .horizontalFirst) -> Tensor {
+        let side = InceptionNetwork.side
         let pixels = Tensor(
             shape: [image.height, image.width, image.channels], scalars: image.values.map { Float($0) })
-        let side = InceptionNetwork.side
-        let scaled: Tensor
         switch self {
-        case .tensorFlow1:
-            scaled = (pixels.interpolated(height: side, width: side, .tensorFlow1) - 128) / 128
-        case .pytorchFID:
-            scaled = (pixels / 255).interpolated(height: side, width: side, .bilinear) * 2 - 1
+        case .tensorFlow1: return pixels.interpolated(height: side, width: side, .tensorFlow1)
+        case .pytorchFID: return (pixels / 255).interpolatedUnfused(height: side, width: side)
         case .clean:
-            let resized = pixels.resampled(height: side, width: side, filter: .bicubic)
-            let clipped = Tensor(shape: resized.shape, scalars: resized.scalars.map { min(max($0, 0), 255) })
-            scaled = (clipped - 128) / 128
+            let resized = pixels.resampled(height: side, width: side, filter: .bicubic, order: order)
+            return Tensor(shape: resized.shape, scalars: resized.scalars.map { min(max($0, 0), 255) })
         }
-        return scaled.reshaped([1, side, side, image.channels])
     }
 }
 

@@ -45,18 +45,14 @@ extension MetricsVerification {
     /// The inputs of the FID network, 299×299, of its three modes; one channel as grey.
     static func networkResizing(_ fixture: Fixture) throws -> MetricsComparisons {
         var comparisons = MetricsComparisons(fixture)
-        let image = tensor(try fixture.image("input.image"))
-        func clean(_ order: ResizeOrder) -> Tensor {
-            let resized = image.resampled(height: 299, width: 299, filter: .bicubic, order: order)
-            return Tensor(shape: resized.shape, scalars: resized.scalars.map { min(max($0, 0), 255) })
-        }
-        add("clean_299", clean(.horizontalFirst), pixelError: 2e-5, to: &comparisons)
-        add("clean13_299", clean(.pillow13), pixelError: 2e-5, to: &comparisons)
+        let image = try fixture.image("input.image")
+        add("clean_299", InceptionMode.clean.resized(image), pixelError: 2e-5, to: &comparisons)
+        let pillow13 = InceptionMode.clean.resized(image, order: .pillow13)
+        add("clean13_299", pillow13, pixelError: 2e-5, to: &comparisons)
+        add("tf1_299", InceptionMode.tensorFlow1.resized(image), pixelError: 2e-4, to: &comparisons)
         add(
-            "tf1_299", image.interpolated(height: 299, width: 299, .tensorFlow1), pixelError: 2e-4,
+            "torch_299_unit", InceptionMode.pytorchFID.resized(image), pixelError: 2e-4 / 255,
             to: &comparisons)
-        let unit = (image / 255).interpolated(height: 299, width: 299, .bilinear)
-        add("torch_299_unit", unit, pixelError: 2e-4 / 255, to: &comparisons)
         return comparisons
     }
 
