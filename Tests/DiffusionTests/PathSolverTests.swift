@@ -51,6 +51,25 @@ import Testing
         #expect(maximumDifference(Self.run(solver, solver.grid, start), exact) < 1e-7)
     }
 
+    @Test(arguments: [true, false])
+    func `SiT's time and rectified flow's are one process run both ways`(_ isStochastic: Bool) {
+        let start = latent([2, 3, 3, 1])
+        let times = (0...12).map { Double($0) / 12 }
+        let back = times.map { 1 - $0 }
+        let pairs: [(any Solver, [NoiseLevel])] =
+            isStochastic
+            ? [(Interpolant.linear as any TimedPath, times), (FlowPath(), back)].map {
+                let solver = PathSDE(path: $0, times: $1)
+                return (solver, solver.grid)
+            }
+            : [(Interpolant.linear as any TimedPath, times), (FlowPath(), back)].map {
+                let solver = DormandPrince(path: $0, times: Array($1.dropLast()))
+                return (solver, solver.grid)
+            }
+        let ends = pairs.map { Self.run($0, $1, start) }
+        #expect(maximumDifference(ends[0], ends[1]) < 1e-9)
+    }
+
     @Test(arguments: PathSDE.LastStep.allCases)
     func `the SDE keeps the data's mean and spread`(_ lastStep: PathSDE.LastStep) {
         let solver = PathSDE(

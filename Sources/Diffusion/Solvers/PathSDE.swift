@@ -40,9 +40,9 @@ public struct PathSDE: Solver {
         var next = x
         next.add(dt, estimate.velocity(at: level))
         if context.isLast && lastStep == .euler { return StepResult(next: next, left: left) }
-        // w·score = −(w/b)·ε̂ with w = b.
-        next.add(-dt, estimate.noise)
-        if !context.isLast { next.add((2 * level.noise * dt).squareRoot(), context.noise(0)) }
+        // w·score = −(w/b)·ε̂ with w = b; time may run either way.
+        next.add(-abs(dt), estimate.noise)
+        if !context.isLast { next.add((2 * level.noise * abs(dt)).squareRoot(), context.noise(0)) }
         return StepResult(next: next, left: left)
     }
 }

@@ -5,6 +5,7 @@ import Tensors
 
 /// diffusers' schedulers on a mixture (`traj_d_*`).
 func verifyDiffusersTrajectory(_ check: inout DiffusionCheck) throws {
+    try check.requireSampling(state: "noise_init")
     let config = check.config["scheduler_config"] ?? .object([:])
     let name = try check.fixture.string("scheduler")
     let grid = try DiffusersGrid(

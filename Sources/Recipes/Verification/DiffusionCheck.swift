@@ -125,9 +125,9 @@ struct DiffusionCheck {
 extension DiffusionCheck {
     /// The discrete process that a case's config describes in ADM's words.
     func process() throws -> GaussianProcess {
-        let process = GaussianProcess(
-            try Self.schedule(fixture.string("noise_schedule")),
-            stepCount: try fixture.integer("diffusion_steps"))
+        let count = try fixture.integer("diffusion_steps")
+        try require((1...1_000_000).contains(count), "diffusion_steps is \(count)")
+        let process = GaussianProcess(try Self.schedule(fixture.string("noise_schedule")), stepCount: count)
         return try process.respaced(config["timestep_respacing"]?.string ?? "")
     }
 

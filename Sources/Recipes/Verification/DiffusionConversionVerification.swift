@@ -5,6 +5,13 @@ import Tensors
 
 /// Conversions between predictions, guidance and thresholding (`conversions`).
 func verifyConversions(_ check: inout DiffusionCheck) throws {
+    let shape = try check.fixture.input("x0").shape
+    try check.require(shape.count == 4, "input.x0 is \(shape), not [N, C, H, W]")
+    try check.requireShape(["model_output", "noise", "uncond"], shape)
+    try check.requireShape(["alphas_cumprod", "flow_sigma"], [shape[0]])
+    for stored in check.fixture.outputs {
+        try check.require(stored.shape == shape, "output.\(stored.name) is \(stored.shape), not \(shape)")
+    }
     let alphas = try check.values("alphas_cumprod")
     let levels = alphas.map {
         NoiseLevel(signal: $0.squareRoot(), noise: (1 - $0).squareRoot(), time: 0)

@@ -8,9 +8,16 @@ import Tensors
 ///
 /// The original carries [x; x] through the loop when it guides; only the first half's noise reaches the result.
 func verifyDiCoTrajectory(_ check: inout DiffusionCheck) throws {
+    try check.requireSampling(state: "x_T")
     let fixture = check.fixture
     let configuration = try DiCoConfiguration(fixture)
     let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: false)
+    let multiple = configuration.sizeMultiple
+    let shape = try fixture.input("x_T").shape
+    try check.require(
+        shape[1] == configuration.inputChannels && shape[2] % multiple == 0 && shape[3] % multiple == 0,
+        "input.x_T is \(shape), the network takes \(configuration.inputChannels) channels and sizes in multiples of \(multiple)"
+    )
     let network = DiCo(store.scope, configuration)
     try store.validate()
 

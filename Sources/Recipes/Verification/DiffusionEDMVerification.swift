@@ -5,6 +5,7 @@ import Tensors
 
 /// EDM's samplers on a mixture, in double precision (`traj_edm_*`).
 func verifyEDMTrajectory(_ check: inout DiffusionCheck) throws {
+    try check.requireSampling(state: "noise_init")
     let recorder = EvaluationRecorder()
     var mixture = try DiffusionMixture(check, prediction: .clean)
     mixture.recorder = recorder
@@ -95,6 +96,7 @@ private func ablationSolver(_ check: inout DiffusionCheck) throws -> (any Solver
 
 /// EDM2's sampler with classifier-free guidance or autoguidance (`traj_edm2_*`).
 func verifyEDM2Trajectory(_ check: inout DiffusionCheck) throws {
+    try check.requireSampling(state: "noise_init")
     let recorder = EvaluationRecorder()
     var mixture = try DiffusionMixture(check, prediction: .clean)
     let mode = check.config["guidance_mode"]?.string ?? "cfg"

@@ -6,7 +6,20 @@ import Tensors
 /// A discrete process' losses, moments, single sampling steps and gradient (`loss_*`).
 func verifyLosses(_ check: inout DiffusionCheck) throws {
     let process = try check.process()
+    let shape = try check.fixture.input("x_start").shape
+    try check.require(
+        shape.count == 4 && !shape.contains(0), "input.x_start is \(shape), not [N, C, H, W]")
+    try check.require(process.stepCount > 1, "the process has a single step, whose variance is undefined")
+    try check.requireShape(["t"], [shape[0]])
+    try check.requireSteps("t", below: process.stepCount)
+    try check.requireShape(["noise", "step_noise"], shape)
     let tensors = try LossCase(check, process)
+    let outputChannels = shape[1] * (tensors.objective.learnsVariance ? 2 : 1)
+    try check.requireShape(["model_output"], [shape[0], outputChannels] + shape.dropFirst(2))
+    let stored = try check.fixture.output("x_t").shape
+    let weights = try check.fixture.cotangent("loss").shape
+    try check.require(
+        stored == shape && weights == [shape[0]], "output.x_t or cotangent.loss do not fit \(shape)")
     try verifyLossValues(&check, tensors)
     try verifyMoments(&check, tensors)
     try verifySingleSteps(&check, tensors)
@@ -180,12 +193,16 @@ struct RecordedOutput: LatentModel {
 
 /// The whole variational bound (`bpd_*`).
 func verifyBound(_ check: inout DiffusionCheck) throws {
+    try check.requireSampling(state: "x_start")
     var model = try DiffusionMixture(check, prediction: .noise)
     model.answersVariance = true
     let bound = VariationalBound(
         process: try check.process(), clipping: try check.fixture.bool("clip_denoised") ? .clamp(1) : .none)
     let clean = try check.latent("x_start")
     let noise = try check.latents("step_noise")
+    try check.require(
+        bound.process.stepCount > 1 && noise.count == bound.process.stepCount,
+        "the case holds \(noise.count) draws for \(bound.process.stepCount) steps")
     let labels = try check.labels(count: clean.sampleCount)
     let found = bound.evaluate(clean: clean, labels: labels, model: model) { noise[$0] }
     func table(_ key: KeyPath<VariationalBound.Term, [Double]>) -> [Double] {

@@ -5,6 +5,10 @@ import Tensors
 
 /// EDM's loss and its gradient (`edm_loss`).
 func verifyEDMLoss(_ check: inout DiffusionCheck) throws {
+    let shape = try check.fixture.input("y").shape
+    try check.require(shape.count == 4, "input.y is \(shape), not [N, C, H, W]")
+    try check.requireShape(["noise", "F"], shape)
+    try check.requireShape(["rnd_normal"], [shape[0]])
     let sigmaData = try check.fixture.number("sigma_data")
     let objective = RegressionObjective.edm(
         sigmaData: sigmaData, logMean: try check.fixture.number("P_mean"),
@@ -38,6 +42,10 @@ func verifyEDMLoss(_ check: inout DiffusionCheck) throws {
 
 /// SiT's losses on every path and their gradients (`flow_loss`).
 func verifyFlowLoss(_ check: inout DiffusionCheck) throws {
+    let shape = try check.fixture.input("x1_data").shape
+    try check.require(shape.count == 4, "input.x1_data is \(shape), not [N, C, H, W]")
+    try check.requireShape(["model_output", "x0_noise"], shape)
+    try check.requireShape(["u"], [shape[0]])
     let clean = try check.latent("x1_data").tensor
     let output = try check.latent("model_output").tensor
     let uniform = try check.values("u")

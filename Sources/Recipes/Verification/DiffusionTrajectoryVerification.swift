@@ -14,6 +14,7 @@ struct RecordedRun {
 
 /// DDPM and DDIM of a respaced discrete process on a mixture (`traj_dd*`).
 func verifyADMTrajectory(_ check: inout DiffusionCheck) throws {
+    try check.requireSampling(state: "x_T")
     let process = try check.process()
     let prediction: Prediction = try check.fixture.bool("predict_xstart") ? .clean : .noise
     let variance = try admVariance(check)
@@ -40,7 +41,11 @@ func verifyADMTrajectory(_ check: inout DiffusionCheck) throws {
 private func admEstimates(
     _ check: DiffusionCheck, _ model: GuidedModel, _ process: GaussianProcess, _ start: Latent
 ) throws -> [Latent] {
-    let states = [start] + check.split(try check.fixture.output("trajectory")).dropLast()
+    let recorded = try check.fixture.output("trajectory")
+    try check.require(
+        recorded.shape == [process.stepCount] + (try check.fixture.input("x_T").shape),
+        "output.trajectory is \(recorded.shape), the run has \(process.stepCount) steps")
+    let states = [start] + check.split(recorded).dropLast()
     return states.enumerated().map { index, state in
         let t = process.stepCount - 1 - index
         let level = process.level(at: t)
@@ -76,6 +81,7 @@ func admSolver(
 
 /// k-diffusion's samplers on a mixture (`traj_k_*`).
 func verifyKDiffusionTrajectory(_ check: inout DiffusionCheck) throws {
+    try check.requireSampling(state: "noise_init")
     let schedule = try kSchedule(check)
     let sigmas = schedule.sigmas(count: try check.fixture.integer("num_steps")) + [0]
     let grid = sigmas.map { ExplodingPath().level(sigma: $0) }
@@ -138,6 +144,7 @@ private func kSolver(_ check: DiffusionCheck) throws -> any Solver {
 
 /// SiT's ODE and SDE samplers on a mixture (`traj_sit_*`).
 func verifySiTTrajectory(_ check: inout DiffusionCheck) throws {
+    try check.requireSampling(state: "x_init")
     let path = try interpolant(try check.fixture.string("path"))
     let bounds = path.timeBounds(prediction: .pathVelocity)
     let count = try check.fixture.integer("num_steps")

@@ -45,6 +45,7 @@ private func fileNumbers(_ name: String) -> [Double] {
 
 private func signalToNoiseValues(_ name: String, _ check: DiffusionCheck) throws -> [Double]? {
     let process = GaussianProcess(.linear)
+    try check.requireSteps("t", below: process.stepCount)
     let levels = try check.fixture.input("t").integers.map {
         DiffusionSinglePrecision.level(process.alphasCumprod[$0])
     }
