@@ -16,14 +16,15 @@ extension DiffusionCheck {
     }
 
     /// A sampling run: its state `[N, C, H, W]`, the noise of each step, labels, and the mixture that answers.
-    func requireSampling(state name: String) throws {
+    /// - Parameter isDoubled: the noise of each step may be that of a doubled batch.
+    func requireSampling(state name: String, isDoubled: Bool = false) throws {
         let shape = try fixture.input(name).shape
         try require(shape.count == 4 && !shape.contains(0), "input.\(name) is \(shape), not [N, C, H, W]")
         if has("y") { try requireShape(["y"], [shape[0]]) }
         if has("step_noise") {
             let found = try fixture.input("step_noise").shape
             try require(
-                found.count == 5 && found[1] >= shape[0]
+                found.count == 5 && (found[1] == shape[0] || (isDoubled && found[1] == 2 * shape[0]))
                     && Array(found.dropFirst(2)) == Array(shape.dropFirst()),
                 "input.step_noise is \(found), the state \(shape)")
         }
