@@ -16,6 +16,13 @@ import Testing
         random.stream(stream).uniforms(shape) + 0.5
     }
 
+    private func expectSlopes(
+        at inputs: [Tensor], within tolerance: Double = 1e-3, _ function: @escaping ([Tensor]) -> Tensor,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        expectDerivative(of: function, at: inputs, within: tolerance, sourceLocation: sourceLocation)
+    }
+
     static let smooth: [(String, @Sendable (Tensor) -> Tensor)] = [
         ("exp", { exp($0) }), ("sin", { sin($0) }), ("cos", { cos($0) }), ("tanh", { tanh($0) }),
         ("sigmoid", { sigmoid($0) }), ("silu", { silu($0) }), ("gelu", { gelu($0) }),
@@ -28,37 +35,37 @@ import Testing
     ]
 
     @Test(arguments: images) func `element-wise functions`(_ shape: Shape) {
-        for (_, function) in Self.smooth { expectDerivatives(of: [normals(shape)]) { function($0[0]) } }
-        for (_, function) in Self.steep { expectDerivatives(of: [positive(shape)]) { function($0[0]) } }
+        for (_, function) in Self.smooth { expectSlopes(at: [normals(shape)]) { function($0[0]) } }
+        for (_, function) in Self.steep { expectSlopes(at: [positive(shape)]) { function($0[0]) } }
         for (_, function) in Self.steep.suffix(2) {
-            expectDerivatives(of: [-positive(shape)], tolerance: 1e-3) { function($0[0]) * 2 + $0[0] }
+            expectSlopes(at: [-positive(shape)], within: 1e-3) { function($0[0]) * 2 + $0[0] }
         }
     }
 
     @Test(arguments: images) func `arithmetic of equal shapes`(_ shape: Shape) {
         let (a, b) = (normals(shape, 1), positive(shape, 2))
-        expectDerivatives(of: [a, b]) { $0[0] + $0[1] }
-        expectDerivatives(of: [a, b]) { $0[0] - $0[1] }
-        expectDerivatives(of: [a, b]) { $0[0] * $0[1] }
-        expectDerivatives(of: [a, b]) { $0[0] / $0[1] }
-        expectDerivatives(of: [a]) { $0[0] * $0[0] + $0[0] }
+        expectSlopes(at: [a, b]) { $0[0] + $0[1] }
+        expectSlopes(at: [a, b]) { $0[0] - $0[1] }
+        expectSlopes(at: [a, b]) { $0[0] * $0[1] }
+        expectSlopes(at: [a, b]) { $0[0] / $0[1] }
+        expectSlopes(at: [a]) { $0[0] * $0[0] + $0[0] }
     }
 
     @Test(arguments: images) func `arithmetic with one value per channel`(_ shape: Shape) {
         let x = normals(shape, 1)
         for v in [positive([shape.channels], 2), positive([shape[0], shape.channels], 3)] {
-            expectDerivatives(of: [x, v]) { $0[0] + $0[1] }
-            expectDerivatives(of: [x, v]) { $0[0] - $0[1] }
-            expectDerivatives(of: [x, v]) { $0[0] * $0[1] }
-            expectDerivatives(of: [x, v]) { $0[0] / $0[1] }
+            expectSlopes(at: [x, v]) { $0[0] + $0[1] }
+            expectSlopes(at: [x, v]) { $0[0] - $0[1] }
+            expectSlopes(at: [x, v]) { $0[0] * $0[1] }
+            expectSlopes(at: [x, v]) { $0[0] / $0[1] }
         }
     }
 
     @Test(arguments: images) func `reductions`(_ shape: Shape) {
         let x = normals(shape)
-        expectDerivatives(of: [x]) { $0[0].sum() }
-        expectDerivatives(of: [x]) { ($0[0] * $0[0]).mean() }
-        expectDerivatives(of: [x]) { $0[0].spatialMean() }
+        expectSlopes(at: [x]) { $0[0].sum() }
+        expectSlopes(at: [x]) { ($0[0] * $0[0]).mean() }
+        expectSlopes(at: [x]) { $0[0].spatialMean() }
     }
 
     @Test(arguments: [
@@ -70,7 +77,7 @@ import Testing
         let x = normals([batch, 8, 7, inputs], 1)
         let w = normals([outputs, inputs / groups, kernel, kernel], 2)
         let padding = dilation * (kernel / 2)
-        expectDerivatives(of: [x, w, normals([outputs], 3)]) {
+        expectSlopes(at: [x, w, normals([outputs], 3)]) {
             $0[0].convolved(
                 with: $0[1], bias: $0[2], stride: stride, padding: padding, dilation: dilation, groups: groups
             )
@@ -79,16 +86,16 @@ import Testing
 
     @Test(arguments: [(1, 5), (3, 16), (1, 33)]) func `depthwise convolution`(_ batch: Int, _ channels: Int) {
         let (x, w) = (normals([batch, 5, 4, channels], 1), normals([channels, 1, 3, 3], 2))
-        expectDerivatives(of: [x, w, normals([channels], 3)]) {
+        expectSlopes(at: [x, w, normals([channels], 3)]) {
             $0[0].convolved(with: $0[1], bias: $0[2], padding: 1, groups: channels)
         }
-        expectDerivatives(of: [x, w]) { $0[0].convolved(with: $0[1], padding: 1, groups: channels) }
+        expectSlopes(at: [x, w]) { $0[0].convolved(with: $0[1], padding: 1, groups: channels) }
     }
 
     @Test(arguments: [[1, 7], [3, 5], [2, 3, 4]] as [Shape]) func `linear`(_ shape: Shape) {
         let (x, w) = (normals(shape, 1), normals([6, shape.channels], 2))
-        expectDerivatives(of: [x, w, normals([6], 3)]) { $0[0].linear($0[1], bias: $0[2]) }
-        expectDerivatives(of: [x, w]) { $0[0].linear($0[1]) }
+        expectSlopes(at: [x, w, normals([6], 3)]) { $0[0].linear($0[1], bias: $0[2]) }
+        expectSlopes(at: [x, w]) { $0[0].linear($0[1]) }
     }
 
     @Test(arguments: [[1, 3, 5, 6], [3, 2, 3, 17], [2, 1, 1, 40]] as [Shape]) func `layer norm`(
@@ -96,30 +103,30 @@ import Testing
     ) {
         let x = normals(shape, 1)
         let vectors: Shape = [shape[0], shape.channels]
-        expectDerivatives(of: [x], tolerance: 2e-3) { $0[0].layerNorm(epsilon: 1e-2) }
-        expectDerivatives(of: [x, normals(vectors, 2), normals(vectors, 3)], tolerance: 2e-3) {
+        expectSlopes(at: [x], within: 2e-3) { $0[0].layerNorm(epsilon: 1e-2) }
+        expectSlopes(at: [x, normals(vectors, 2), normals(vectors, 3)], within: 2e-3) {
             $0[0].layerNorm(shift: $0[1], scale: $0[2], epsilon: 1e-2)
         }
     }
 
     @Test(arguments: [[1, 3, 5, 4], [3, 2, 3, 17]] as [Shape]) func `fused operations`(_ shape: Shape) {
         let (x, y, c) = (normals(shape, 1), normals(shape, 2), shape.channels)
-        expectDerivatives(of: [x, y, normals([shape[0], c], 3)]) { $0[0].addingGated($0[1], gate: $0[2]) }
-        expectDerivatives(of: [x, normals([c, c], 4), normals([c], 5)]) {
+        expectSlopes(at: [x, y, normals([shape[0], c], 3)]) { $0[0].addingGated($0[1], gate: $0[2]) }
+        expectSlopes(at: [x, normals([c, c], 4), normals([c], 5)]) {
             $0[0].geluChannelAttention(weight: $0[1], bias: $0[2])
         }
     }
 
     @Test func `movement`() {
         for r in [2, 3] {
-            expectDerivatives(of: [normals([3, 2 * r, r, 3])]) { $0[0].pixelUnshuffled(by: r) }
-            expectDerivatives(of: [normals([1, 2, 3, 2 * r * r])]) { $0[0].pixelShuffled(by: r) }
+            expectSlopes(at: [normals([3, 2 * r, r, 3])]) { $0[0].pixelUnshuffled(by: r) }
+            expectSlopes(at: [normals([1, 2, 3, 2 * r * r])]) { $0[0].pixelShuffled(by: r) }
         }
         let x = normals([3, 2, 3, 5])
-        expectDerivatives(of: [x]) { $0[0].channels(1..<4) }
-        expectDerivatives(of: [x]) { $0[0].samples(1..<3) }
-        expectDerivatives(of: [x]) { $0[0].reshaped([6, 15]) }
-        expectDerivatives(of: [x, normals([3, 2, 3, 2], 2)]) { .concatenateChannels([$0[1], $0[0], $0[1]]) }
-        expectDerivatives(of: [normals([4, 3])]) { $0[0].gatheringRows([2, 0, 2, 3]) }
+        expectSlopes(at: [x]) { $0[0].channels(1..<4) }
+        expectSlopes(at: [x]) { $0[0].samples(1..<3) }
+        expectSlopes(at: [x]) { $0[0].reshaped([6, 15]) }
+        expectSlopes(at: [x, normals([3, 2, 3, 2], 2)]) { .concatenateChannels([$0[1], $0[0], $0[1]]) }
+        expectSlopes(at: [normals([4, 3])]) { $0[0].gatheringRows([2, 0, 2, 3]) }
     }
 }
