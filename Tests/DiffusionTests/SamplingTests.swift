@@ -108,3 +108,27 @@ import Testing
         }
     }
 }
+
+@Suite struct ArticleTests {
+    @Test func `the article's example runs`() {
+        let network = EchoNetwork()
+        let images = latent([2, 32, 32, 3]).tensor
+        let objective = RegressionObjective.flowMatching()
+        let draw = TrainingDraw(seed: 0, step: 1, samples: 0..<2, sampleShape: [32, 32, 3])
+        let example = objective.example(clean: images, draw: draw)
+        let output = network.predict(example.input, time: example.time, labels: [3, nil])
+        let loss = objective.evaluate(output: output, example: example)
+        #expect(loss.mean > 0 && loss.gradient.shape == images.shape)
+
+        let path = FlowPath()
+        let noise = SeededNoise(seeds: [7, 8])
+        let model = GuidedModel(
+            NetworkModel(network, prediction: .flow), prediction: .flow, labels: [3, 5],
+            guidance: Guidance(scale: 2))
+        let grid = FlowSchedule.times(count: 20).map { path.level(time: $0) }
+        let run = SamplingRun(
+            model, solver: DDIM(), grid: grid, path: path, noise: noise,
+            start: noise.latent(draw: 0, shape: [2, 32, 32, 3]))
+        #expect(run.reduce(0) { count, _ in count + 1 } == 20)
+    }
+}

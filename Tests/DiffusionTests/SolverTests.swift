@@ -114,6 +114,27 @@ import Testing
         #expect(abs(mean - model.mean) < 0.06 && abs(spread / model.deviation - 1) < 0.1)
     }
 
+    @Test(arguments: [
+        Case(name: "DDIM", solver: DDIM(), gain: 0), Case(name: "DPM 2", solver: DPMSolver(), gain: 0),
+        Case(name: "DPM 3", solver: DPMSolver(order: 3), gain: 0),
+        Case(name: "UniPC 2", solver: UniPC(), gain: 0),
+        Case(name: "UniPC 3", solver: UniPC(order: 3), gain: 0),
+    ])
+    func `a solver in the process' own state starts where no signal is left`(_ solver: Case) {
+        let process = GaussianProcess(.linear, zeroTerminalSNR: true)
+        let model = GaussianModel(prediction: .velocity)
+        let grid = TimestepSpacing.trailing.timesteps(20, of: 1000).map { process.level(at: Int($0)) }
+        // What rounding leaves of ᾱ at the end is made exactly nothing.
+        let first = NoiseLevel(signal: 0, noise: 1, time: 999)
+        let start = latent([1, 4, 4, 2])
+        let run = SamplingRun(
+            GuidedModel(model, prediction: .velocity, labels: [nil]), solver: solver.solver,
+            grid: [first] + grid.dropFirst() + [.clean()], path: DiscreteSchedule(process),
+            noise: RecordedNoise(draws: []), start: start)
+        let exact = start.map { model.mean + model.deviation * $0 }
+        #expect(maximumDifference(run.finished(), exact) < 0.1)
+    }
+
     @Test func `deterministic DDIM can be walked backwards`() {
         let process = GaussianProcess(.cosine)
         let model = GuidedModel(GaussianModel(prediction: .noise), prediction: .noise, labels: [nil])

@@ -56,9 +56,14 @@ public struct Guidance: Sendable {
         if guided == all {
             result = .combine((1 - scale, reference), (scale, main))
         } else {
-            for row in 0..<main.shape.rows {
-                for i in row * all..<row * all + guided {
-                    result.values[i] = reference.values[i] + scale * (main.values[i] - reference.values[i])
+            let rows = main.shape.rows
+            result.values.withUnsafeMutableBufferPointer { result in
+                reference.values.withUnsafeBufferPointer { reference in
+                    for row in 0..<rows {
+                        for i in row * all..<row * all + guided {
+                            result[i] = reference[i] + scale * (result[i] - reference[i])
+                        }
+                    }
                 }
             }
         }

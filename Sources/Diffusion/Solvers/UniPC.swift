@@ -67,9 +67,11 @@ public struct UniPC: Solver {
         guard h.isFinite else { return result }
 
         let b = basis == .bh1 ? signedStep : phi
-        let past = entries.dropFirst().prefix(p - 1)
+        // A level without any signal lies infinitely far away and has nothing to say.
+        let past = entries.dropFirst().prefix(p - 1).filter { $0.level.lambda.isFinite }
         let ratios = past.map { ($0.level.lambda - from.lambda) / h } + [1]
-        let weights = weights(ratios, order: p, step: signedStep, phi: phi, b: b, corrects: correction != nil)
+        let weights = weights(
+            ratios, order: past.count + 1, step: signedStep, phi: phi, b: b, corrects: correction != nil)
         for ((entry, ratio), weight) in zip(zip(past, ratios), weights) {
             let factor = -scale * b * weight / ratio
             result.add(factor, outputOf(entry.estimate))
