@@ -33,7 +33,7 @@ public struct Conversion: Sendable {
             let yaml = "{model: {kind: dico, preset: \(architecture)}, objective: {kind: ddpm}}"
             let base = try SettingsNode(yaml: yaml, name: "--architecture \(architecture)", hasLines: false)
             configuration = try CheckpointConfiguration(base.applying(overrides))
-        } else if let config {
+        } else if let config, config["model"] != nil {
             configuration = try CheckpointConfiguration(
                 json: config.text, name: "\(source): config", overrides: overrides)
         } else {

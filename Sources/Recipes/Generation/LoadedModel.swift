@@ -16,13 +16,7 @@ public struct LoadedModel: Sendable {
     ///   network it belongs to, or its tensors do not fit that network; `SettingsError` for a damaged configuration.
     public init(path: String) throws {
         let checkpoint = try Checkpoint(path: path)
-        guard let config = checkpoint.config else {
-            throw CheckpointFileError(
-                file: checkpoint.path,
-                problem:
-                    "does not say which network it is; rewrite it with sfumato convert and --architecture")
-        }
-        let configuration = try CheckpointConfiguration(json: config.text, name: "\(checkpoint.path): config")
+        let configuration = try checkpoint.modelConfiguration()
         let weights = Dictionary(checkpoint.tensors.map { ($0.name, $0.tensor) }) { first, _ in first }
         try self.init(path: path, configuration: configuration, weights: weights, digest: checkpoint.digest)
     }
@@ -71,6 +65,20 @@ public struct LoadedModel: Sendable {
     public func className(_ label: Int?) -> String {
         guard let label else { return "none" }
         return configuration.classes.indices.contains(label) ? configuration.classes[label] : "\(label)"
+    }
+}
+
+extension Checkpoint {
+    /// What the checkpoint says of itself.
+    /// - Throws: `CheckpointFileError` when it says nothing of a model, `SettingsError` when what it says is damaged.
+    func modelConfiguration(_ overrides: [SettingsOverride] = []) throws -> CheckpointConfiguration {
+        guard let config, config["model"] != nil else {
+            throw CheckpointFileError(
+                file: path,
+                problem:
+                    "does not say which network it is; rewrite it with sfumato convert and --architecture")
+        }
+        return try CheckpointConfiguration(json: config.text, name: "\(path): config", overrides: overrides)
     }
 }
 

@@ -47,15 +47,7 @@ public struct Inspection: Sendable {
             (fileBytes, digest, metadata) = (nil, nil, [:])
         } else {
             let checkpoint = try Checkpoint(path: path)
-            guard let config = checkpoint.config else {
-                throw CheckpointFileError(
-                    file: path,
-                    problem:
-                        "does not say which network it is; rewrite it with sfumato convert and --architecture"
-                )
-            }
-            configuration = try CheckpointConfiguration(
-                json: config.text, name: "\(path): config", overrides: overrides)
+            configuration = try checkpoint.modelConfiguration(overrides)
             tensors = checkpoint.tensors
             let expected = configuration.model.parameterShapes
             try ParameterDifferences(

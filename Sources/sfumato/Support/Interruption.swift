@@ -11,6 +11,11 @@ enum Interruption {
 
     /// From now on signals are noted instead of ending the process.
     static func watch() {
+        // Whoever started the process may have blocked them.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM] { sigaddset(&signals, number) }
+        sigprocmask(SIG_UNBLOCK, &signals, nil)
         for number in [SIGINT, SIGTERM] {
             signal(number) { _ in
                 if Interruption.count.add(1, ordering: .relaxed).newValue > 1 { _exit(130) }
