@@ -13,7 +13,7 @@ SFUMATO_INLINE float lane_sum(const float *lane) {
 
 SFUMATO_KERNEL
 void sfumato_layer_norm(const float *x, const float *scale, const float *shift, float *y, float *mean,
-                        float *inverse_deviation, float epsilon, int64_t rows, int64_t channels) {
+                        float *inverse_deviation, float epsilon, float base, int64_t rows, int64_t channels) {
     for (int64_t r = 0; r < rows; r++) {
         const float *p = x + r * channels;
         float *out = y + r * channels;
@@ -32,7 +32,7 @@ void sfumato_layer_norm(const float *x, const float *scale, const float *shift, 
         float inverse = 1.0f / sqrtf((lane_sum(lane) + rest) / channels + epsilon);
 
         if (scale && shift) {
-            for (c = 0; c < channels; c++) out[c] = (p[c] - m) * inverse * (1.0f + scale[c]) + shift[c];
+            for (c = 0; c < channels; c++) out[c] = (p[c] - m) * inverse * (base + scale[c]) + shift[c];
         } else {
             for (c = 0; c < channels; c++) out[c] = (p[c] - m) * inverse;
         }
@@ -44,23 +44,23 @@ void sfumato_layer_norm(const float *x, const float *scale, const float *shift, 
 SFUMATO_KERNEL
 void sfumato_layer_norm_backward(const float *x, const float *scale, const float *dy, const float *mean,
                                  const float *inverse_deviation, float *dx, float *d_scale, float *d_shift,
-                                 int64_t rows, int64_t channels) {
+                                 float base, int64_t rows, int64_t channels) {
     for (int64_t r = 0; r < rows; r++) {
         const float *p = x + r * channels, *d = dy + r * channels;
         float *out = dx + r * channels;
         float m = mean[r], inverse = inverse_deviation[r];
         float lane1[LANES] = {0}, lane2[LANES] = {0}, rest1 = 0, rest2 = 0;
         int64_t c = 0;
-        // `out` holds dy·(1 + scale) between the two sweeps.
+        // `out` holds dy·(base + scale) between the two sweeps.
         for (; c + LANES <= channels; c += LANES)
             for (int k = 0; k < LANES; k++) {
-                float g = scale ? d[c + k] * (1.0f + scale[c + k]) : d[c + k];
+                float g = scale ? d[c + k] * (base + scale[c + k]) : d[c + k];
                 out[c + k] = g;
                 lane1[k] += g;
                 lane2[k] += g * ((p[c + k] - m) * inverse);
             }
         for (; c < channels; c++) {
-            float g = scale ? d[c] * (1.0f + scale[c]) : d[c];
+            float g = scale ? d[c] * (base + scale[c]) : d[c];
             out[c] = g;
             rest1 += g;
             rest2 += g * ((p[c] - m) * inverse);

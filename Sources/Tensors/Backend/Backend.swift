@@ -61,13 +61,40 @@ protocol Backend: Sendable {
     func geluScaleBackward(
         _ x: Input, _ dy: Input, scale: Input, shift: Input, _ dx: Output, layout: ChannelLayout)
 
-    // Normalisation. `scale`, `shift` [samples, channels] or nil; statistics [samples·rows].
+    // Normalisation: x̂·(scaleBase + scale) + shift. `scale`, `shift` [samples, channels] or nil; statistics
+    // [samples·rows].
     func layerNorm(
         _ x: Input, scale: Input?, shift: Input?, _ y: Output, mean: Output, inverseDeviation: Output,
-        epsilon: Float, layout: ChannelLayout)
+        epsilon: Float, scaleBase: Float, layout: ChannelLayout)
     func layerNormBackward(
         _ x: Input, scale: Input?, _ dy: Input, mean: Input, inverseDeviation: Input, _ dx: Output,
-        dScale: Output?, dShift: Output?, layout: ChannelLayout)
+        dScale: Output?, dShift: Output?, scaleBase: Float, layout: ChannelLayout)
+
+    // Batch normalisation: one value per channel, `layout` of one sample. `inverse` is 1/√(variance + ε).
+    /// sum[c] = Σ (x − mean)²
+    func sumSquaredDeviations(_ x: Input, mean: Input, _ sum: Output, layout: ChannelLayout)
+    /// y = (x − mean)·scale + shift
+    func normalizeChannels(
+        _ x: Input, mean: Input, scale: Input, shift: Input, _ y: Output, layout: ChannelLayout)
+    /// sums[0, c] = Σ dy, sums[1, c] = Σ dy·x̂
+    func batchNormSums(
+        _ x: Input, _ dy: Input, mean: Input, inverse: Input, sums: Output, layout: ChannelLayout)
+    /// dx = scale·(dy − meanDy − x̂·meanProduct)
+    func batchNormBackward(
+        _ x: Input, _ dy: Input, mean: Input, inverse: Input, scale: Input, meanDy: Input,
+        meanProduct: Input, _ dx: Output, layout: ChannelLayout)
+
+    // Pixels.
+    func gatherPixels(_ map: PixelMap, _ x: Input, _ y: Output, samples: Int)
+    /// Adds to dx.
+    func scatterPixels(_ map: PixelMap, _ dy: Input, _ dx: Output, samples: Int)
+    /// y = scale · Σ over boxes of kernelHeight × kernelWidth, at stride 1, inside the image
+    func boxSum(
+        _ x: Input, _ y: Output, samples: Int, height: Int, width: Int, channels: Int, kernelHeight: Int,
+        kernelWidth: Int, scale: Float)
+    /// Rows of 2·channels: first half times second half.
+    func gate(_ x: Input, _ y: Output, rows: Int, channels: Int)
+    func gateBackward(_ x: Input, _ dy: Input, _ dx: Output, rows: Int, channels: Int)
 
     // Dense linear algebra, row-major: c[m,n] = op(a)·op(b) + beta·c.
     func matrixProduct(

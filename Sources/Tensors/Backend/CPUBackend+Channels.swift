@@ -3,7 +3,7 @@ import CKernels
 // Kernels on channel vectors. Work is divided by rows; parts never cross a sample, whose vector differs.
 extension CPUBackend {
     /// Calls `body(sample, firstRow, rowCount)`, rows counted over all samples.
-    private func eachPart(_ layout: ChannelLayout, _ body: (Int, Int, Int) -> Void) {
+    func eachPart(_ layout: ChannelLayout, _ body: (Int, Int, Int) -> Void) {
         guard layout.rows > 0, layout.channels > 0 else { return }
         parallelFor(layout.samples * layout.rows, grain: max(1, Self.grain / layout.channels)) { begin, end in
             var row = begin
@@ -18,7 +18,7 @@ extension CPUBackend {
 
     /// Sums over the rows of each sample: `body(firstRow, rowCount, sum)` adds to a zeroed vector. Chunks have a
     /// fixed length and are added in order, so the result does not depend on the thread count.
-    private func reduceRows(
+    func reduceRows(
         _ layout: ChannelLayout, vectors: Int, into sum: Output, _ body: (Int, Int, Int, Output) -> Void
     ) {
         let channels = layout.channels * vectors
@@ -102,20 +102,20 @@ extension CPUBackend {
 
     func layerNorm(
         _ x: Input, scale: Input?, shift: Input?, _ y: Output, mean: Output, inverseDeviation: Output,
-        epsilon: Float, layout: ChannelLayout
+        epsilon: Float, scaleBase: Float, layout: ChannelLayout
     ) {
         let c = layout.channels
         eachPart(layout) { sample, row, count in
             sfumato_layer_norm(
                 x + row * c, scale.map { $0 + sample * c }, shift.map { $0 + sample * c }, y + row * c,
                 mean + row,
-                inverseDeviation + row, epsilon, Int64(count), Int64(c))
+                inverseDeviation + row, epsilon, scaleBase, Int64(count), Int64(c))
         }
     }
 
     func layerNormBackward(
         _ x: Input, scale: Input?, _ dy: Input, mean: Input, inverseDeviation: Input, _ dx: Output,
-        dScale: Output?, dShift: Output?, layout: ChannelLayout
+        dScale: Output?, dShift: Output?, scaleBase: Float, layout: ChannelLayout
     ) {
         let c = layout.channels
         guard let dScale, let dShift else {
@@ -123,7 +123,7 @@ extension CPUBackend {
                 sfumato_layer_norm_backward(
                     x + row * c, scale.map { $0 + sample * c }, dy + row * c, mean + row,
                     inverseDeviation + row,
-                    dx + row * c, nil, nil, Int64(count), Int64(c))
+                    dx + row * c, nil, nil, scaleBase, Int64(count), Int64(c))
             }
         }
         // Both sums side by side: [samples, 2, channels].
@@ -131,7 +131,7 @@ extension CPUBackend {
         reduceRows(layout, vectors: 2, into: sums.floats()) { sample, row, count, sum in
             sfumato_layer_norm_backward(
                 x + row * c, scale.map { $0 + sample * c }, dy + row * c, mean + row, inverseDeviation + row,
-                dx + row * c, sum, sum + c, Int64(count), Int64(c))
+                dx + row * c, sum, sum + c, scaleBase, Int64(count), Int64(c))
         }
         copyBlock(
             sums.floats(), sourceStride: 2 * c, dScale, targetStride: c, rows: layout.samples, columns: c)
