@@ -22,7 +22,9 @@ struct Bench: ParsableCommand {
 
     func run() throws {
         compute.apply()
-        let results = try Benchmark(configs: configs, recipe: configs.isEmpty ? try? ProjectFiles.recipe("cifar10-dico") : nil).run { Terminal.status($0) }
+        let results = try Benchmark(
+            configs: configs, recipe: configs.isEmpty ? try? ProjectFiles.recipe("cifar10-dico") : nil
+        ).run { Terminal.status($0) }
         Terminal.endStatus()
         if json { results.json.printLine() } else { print(results.text) }
     }
