@@ -32,12 +32,13 @@ let package = Package(
         .target(name: "Checkpoints", dependencies: ["Layers", "Archives"]),
         .target(name: "Backbones", dependencies: ["Layers"]),
         .target(name: "Diffusion", dependencies: ["Layers"]),
+        .target(name: "Autoregression", dependencies: ["Layers"]),
         .target(name: "Metrics", dependencies: ["Layers", "Images", "Checkpoints"]),
         .target(name: "Training", dependencies: ["Layers", "Images", "Checkpoints"]),
         .target(
             name: "Recipes",
             dependencies: [
-                "Backbones", "Diffusion", "Metrics", "Training", "Checkpoints", "Images",
+                "Backbones", "Diffusion", "Autoregression", "Metrics", "Training", "Checkpoints", "Images",
                 .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(
@@ -54,6 +55,7 @@ let package = Package(
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(name: "BackbonesTests", dependencies: ["Backbones", "Checkpoints", "TestSupport"]),
         .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "TestSupport"]),
+        .testTarget(name: "AutoregressionTests", dependencies: ["Autoregression", "TestSupport"]),
         .testTarget(name: "MetricsTests", dependencies: ["Metrics", "TestSupport"]),
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "Backbones", "Diffusion", "TestSupport"]),
