@@ -33,7 +33,7 @@ struct ChannelLayout: Hashable {
 /// written in terms of these and never name a device, so a second device is a second conforming type.
 ///
 /// All buffers are dense, channels-last float32; a result never overlaps an operand unless stated.
-protocol Backend: Sendable {
+protocol Backend: AttentionBackend, Sendable {
     // Element-wise families; `x` and `y` may be the same buffer.
     func unary(_ operation: UnaryOperation, _ x: Input, _ y: Output, count: Int)
     func unaryBackward(_ operation: UnaryOperation, _ x: Input, _ dy: Input, _ dx: Output, count: Int)

@@ -35,6 +35,19 @@ enum OneDNN {
         check(status, "a matrix product \(m)×\(k)×\(n)")
     }
 
+    /// Row-major c = scale·op(a)·op(b) + beta·c on matrices whose rows are further apart than they are long.
+    static func stridedProduct(
+        _ a: Input, _ transposeA: Bool, _ strideA: Int, _ b: Input, _ transposeB: Bool, _ strideB: Int,
+        _ c: Output,
+        _ strideC: Int, m: Int, n: Int, k: Int, scale: Float, beta: Float
+    ) {
+        guard m > 0, n > 0 else { return }
+        let status = dnnl_sgemm(
+            transposeA ? 84 : 78, transposeB ? 84 : 78, dnnl_dim_t(m), dnnl_dim_t(n), dnnl_dim_t(k), scale, a,
+            dnnl_dim_t(strideA), b, dnnl_dim_t(strideB), beta, c, dnnl_dim_t(strideC))
+        check(status, "a strided matrix product \(m)×\(k)×\(n)")
+    }
+
     static func descriptor(_ dimensions: [Int], _ tag: dnnl_format_tag_t) -> dnnl_memory_desc_t {
         var result = dnnl_memory_desc_t()
         let extents = dimensions.map(dnnl_dim_t.init)

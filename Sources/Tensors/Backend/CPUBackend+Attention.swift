@@ -1,0 +1,131 @@
+import CKernels
+
+// Matrix products of heads, and softmax attention that never holds more than a block of scores.
+extension CPUBackend {
+    /// Queries and keys of a block: its scores stay in the second-level cache.
+    private static let queryBlock = 64
+    private static let keyBlock = 256
+
+    func matrixProducts(_ p: BatchedProduct, _ a: Input, _ b: Input, _ c: Output) {
+        let count = p.outer * p.inner
+        func one(_ index: Int) {
+            let (i, j) = (index / p.inner, index % p.inner)
+            OneDNN.stridedProduct(
+                a + i * p.a.outer + j * p.a.inner, p.transposeA, p.a.row, b + i * p.b.outer + j * p.b.inner,
+                p.transposeB, p.b.row, c + i * p.c.outer + j * p.c.inner, p.c.row, m: p.m, n: p.n, k: p.k,
+                scale: p.scale, beta: p.beta)
+        }
+        // One product may use all threads itself; several are faster side by side.
+        if count == 1 { return one(0) }
+        parallelFor(count, grain: 1) { begin, end in
+            for index in begin..<end { one(index) }
+        }
+    }
+
+    func attention(
+        _ q: Input, _ k: Input, _ v: Input, _ y: Output, logSum: Output, queries: HeadLayout,
+        keys: HeadLayout,
+        scale: Float
+    ) {
+        let (heads, width, stride) = (queries.heads, queries.width, queries.channels)
+        let blocks = (queries.tokens + Self.queryBlock - 1) / Self.queryBlock
+        parallelFor(queries.samples * heads * blocks, grain: 1) { begin, end in
+            let scores = Storage(byteCount: Self.queryBlock * Self.keyBlock * 4)
+            let state = Storage(byteCount: Self.queryBlock * (width + 2) * 4)
+            let (maximum, sum) = (state.floats(), state.floats(offset: Self.queryBlock))
+            let accumulated = state.floats(offset: 2 * Self.queryBlock)
+            for task in begin..<end {
+                let (sample, head) = (task / (heads * blocks), task / blocks % heads)
+                let first = task % blocks * Self.queryBlock
+                let rows = min(Self.queryBlock, queries.tokens - first)
+                let offset = (sample * queries.tokens + first) * stride + head * width
+                maximum.update(repeating: -.infinity, count: rows)
+                sum.update(repeating: 0, count: rows)
+                accumulated.update(repeating: 0, count: rows * width)
+                for start in Swift.stride(from: 0, to: keys.tokens, by: Self.keyBlock) {
+                    let columns = min(Self.keyBlock, keys.tokens - start)
+                    let position = (sample * keys.tokens + start) * stride + head * width
+                    OneDNN.stridedProduct(
+                        q + offset, false, stride, k + position, true, stride, scores.floats(), columns,
+                        m: rows,
+                        n: columns, k: width, scale: scale, beta: 0)
+                    sfumato_softmax_stream(
+                        scores.floats(), maximum, sum, accumulated, Int64(rows), Int64(columns), Int64(width))
+                    OneDNN.stridedProduct(
+                        scores.floats(), false, columns, v + position, false, stride, accumulated, width,
+                        m: rows,
+                        n: width, k: columns, scale: 1, beta: 1)
+                }
+                Self.finish(
+                    accumulated, maximum, sum, y + offset, stride: stride, width: width, rows: rows,
+                    logSum: logSum + (sample * heads + head) * queries.tokens + first)
+            }
+        }
+    }
+
+    /// y = accumulated / sum, logSum = maximum + ln sum.
+    private static func finish(
+        _ accumulated: Input, _ maximum: Input, _ sum: Input, _ y: Output, stride: Int, width: Int, rows: Int,
+        logSum: Output
+    ) {
+        for row in 0..<rows {
+            sfumato_affine(accumulated + row * width, y + row * stride, 1 / sum[row], 0, Int64(width))
+        }
+        sfumato_unary(.init(UnaryOperation.log.rawValue), sum, logSum, Int64(rows))
+        sfumato_accumulate(maximum, logSum, 1, Int64(rows))
+    }
+
+    func attentionBackward(
+        _ q: Input, _ k: Input, _ v: Input, logSum: Input, delta: Input, _ dy: Input, _ dq: Output,
+        _ dk: Output,
+        _ dv: Output, queries: HeadLayout, keys: HeadLayout, scale: Float
+    ) {
+        let (heads, width, stride) = (queries.heads, queries.width, queries.channels)
+        for (gradient, layout) in [(dq, queries), (dk, keys), (dv, keys)] {
+            gradient.update(repeating: 0, count: layout.rows * layout.channels)
+        }
+        func task(_ index: Int, _ p: Output, _ dp: Output) {
+            let (sample, head) = (index / heads, index % heads)
+            for first in Swift.stride(from: 0, to: queries.tokens, by: Self.queryBlock) {
+                let rows = min(Self.queryBlock, queries.tokens - first)
+                let row = sample * queries.tokens + first
+                let offset = row * stride + head * width
+                for start in Swift.stride(from: 0, to: keys.tokens, by: Self.keyBlock) {
+                    let columns = min(Self.keyBlock, keys.tokens - start)
+                    let position = (sample * keys.tokens + start) * stride + head * width
+                    OneDNN.stridedProduct(
+                        q + offset, false, stride, k + position, true, stride, p, columns, m: rows,
+                        n: columns,
+                        k: width, scale: scale, beta: 0)
+                    sfumato_softmax_recompute(
+                        p, logSum + (sample * heads + head) * queries.tokens + first, 1, Int64(rows),
+                        Int64(columns))
+                    OneDNN.stridedProduct(
+                        p, true, columns, dy + offset, false, stride, dv + position, stride, m: columns,
+                        n: width,
+                        k: rows, scale: 1, beta: 1)
+                    OneDNN.stridedProduct(
+                        dy + offset, false, stride, v + position, true, stride, dp, columns, m: rows,
+                        n: columns,
+                        k: width, scale: 1, beta: 0)
+                    sfumato_softmax_stream_backward(
+                        p, dp, delta + row * heads + head, Int64(heads), scale, Int64(rows), Int64(columns))
+                    OneDNN.stridedProduct(
+                        dp, false, columns, k + position, false, stride, dq + offset, stride, m: rows,
+                        n: width,
+                        k: columns, scale: 1, beta: 1)
+                    OneDNN.stridedProduct(
+                        dp, true, columns, q + offset, false, stride, dk + position, stride, m: columns,
+                        n: width,
+                        k: rows, scale: 1, beta: 1)
+                }
+            }
+        }
+        parallelFor(queries.samples * heads, grain: 1) { begin, end in
+            let blocks = Storage(byteCount: 2 * Self.queryBlock * Self.keyBlock * 4)
+            for index in begin..<end {
+                task(index, blocks.floats(), blocks.floats(offset: Self.queryBlock * Self.keyBlock))
+            }
+        }
+    }
+}
