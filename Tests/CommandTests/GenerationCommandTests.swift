@@ -132,6 +132,42 @@ import Testing
         }
     }
 
+    @Test func `Ctrl-C keeps what is finished and ends with 130`() throws {
+        try withTemporaryFolder { folder in
+            let run = try CommandRun(
+                [
+                    "generate", "heun-18", "--checkpoint", TinyRun.model.get(), "-n", "100000", "--batch",
+                    "1",
+                    "--grid", "--gif", "--out", folder,
+                ], interruptedAfter: joinPath(folder, "00000001.png"))
+            #expect(run.status == 130, "\(run.errors)")
+            let names = try folderContents(folder)
+            #expect(names.contains("grid.png") && names.contains("00000001.png"))
+            #expect(!names.contains("film.gif"), "a film of half the steps is none")
+            #expect(names.count < 1000)
+        }
+    }
+
+    @Test func `a damaged checkpoint is one clear error`() throws {
+        try withTemporaryFolder { folder in
+            let whole = try bytes(of: TinyRun.model.get())
+            for (name, content) in [
+                ("short", Array(whole.prefix(whole.count / 2))), ("stub", Array(whole.prefix(5))),
+                ("empty", []),
+                ("noise", (0..<1000).map { UInt8(truncatingIfNeeded: $0 &* 37) }),
+            ] {
+                let file = joinPath(folder, name + ".safetensors")
+                try AtomicFile.write(content, to: file)
+                let run = try CommandRun([
+                    "generate", "heun-18", "--checkpoint", file, "--out", folder + "/out",
+                ])
+                #expect(run.status == 1)
+                #expect(run.errors.hasPrefix("sfumato: error: \(file): "), "\(run.errors)")
+                #expect(!fileExists(folder + "/out"))
+            }
+        }
+    }
+
     @Test func `the plan can be read by people and programs, and writes nothing`() throws {
         try withTemporaryFolder { folder in
             let out = joinPath(folder, "out")

@@ -65,6 +65,23 @@ import Testing
         }
     }
 
+    @Test func `a checkpoint that does not fit what it says of itself is refused with the first differences`()
+        throws
+    {
+        try withTemporaryFolder { folder in
+            let path = folder + "/wrong.safetensors"
+            let config = "{model: {hiddenSize: 6, depth: [1, 0, 1, 0, 1], classCount: 3}}"
+            try Checkpoint.write(
+                Self.weights().map { OutgoingTensor(name: $0.key, $0.value) },
+                config: CheckpointConfiguration(json: config, name: "wrong").node.json, to: path)
+            #expect { try LoadedModel(path: path) } throws: {
+                "\($0)".hasPrefix("\(path): does not fit the DiCo it describes: ")
+                    && "\($0)".contains(
+                        "of another shape: x_embedder.proj.weight is [4, 4, 3, 3], the model needs")
+            }
+        }
+    }
+
     @Test func `half the bytes keep the weights to half their digits`() throws {
         try withTemporaryFolder { folder in
             let weights = try Self.weights()
