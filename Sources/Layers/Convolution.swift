@@ -2,27 +2,79 @@ import Tensors
 
 /// 2-D convolution with zero padding that keeps the size at stride 1.
 ///
-/// `[N, H, W, I]` → `[N, H/stride, W/stride, O]`. Parameters `weight [O, I/groups, k, k]`, `bias [O]`.
+/// `[N, H, W, I]` → `[N, H/stride, W/stride, O]`. Parameters `weight [O, I/groups, k, k]`, `bias [O]`, and those of
+/// the kernel's form (`ConvolutionKernel`).
 public struct Convolution: Sendable {
-    public let weight: Tensor
-    public let bias: Tensor?
+    private let seat: KernelSeat
     let stride: Int
     let padding: Int
+    let dilation: Int
     let groups: Int
 
+    /// - Parameters:
+    ///   - kernel: taps in each direction.
+    ///   - padding: zeros on each side; nil for half the kernel.
+    ///   - form: how the applied weights come from the parameters.
     public init(
-        _ scope: Scope, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, groups: Int = 1,
-        hasBias: Bool = true, weight initializer: Initializer? = nil
+        _ scope: Scope, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int? = nil,
+        dilation: Int = 1, groups: Int = 1, hasBias: Bool = true, form: ConvolutionKernel = .standard,
+        weight initializer: Initializer? = nil, bias biasInitializer: Initializer = .zeros
     ) {
         let shape: Shape = [outputs, inputs / groups, kernel, kernel]
-        weight = scope.parameter("weight", shape, initializer ?? .xavierUniform(for: shape))
-        bias = hasBias ? scope.parameter("bias", [outputs], .zeros) : nil
+        seat = KernelSeat(
+            scope, form, shape: shape, hasBias: hasBias, weight: initializer ?? .xavierUniform(for: shape),
+            bias: biasInitializer)
         self.stride = stride
+        self.padding = padding ?? dilation * (kernel / 2)
+        self.dilation = dilation
         self.groups = groups
-        padding = kernel / 2
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        x.convolved(with: weight, bias: bias, stride: stride, padding: padding, groups: groups)
+    /// The parameter named `weight`: what is applied only where the kernel's form is standard.
+    public var weight: Tensor { seat.weight }
+    public var bias: Tensor? { seat.bias }
+
+    /// - Parameter tuning: the user's parameters of a tunable kernel, `[N, P]`, or `[1, P]` for all samples, which
+    ///   are then mixed once. Other forms ignore it.
+    public func callAsFunction(_ x: Tensor, tuning: Tensor? = nil) -> Tensor {
+        switch seat.form {
+        case .standard: return convolved(x, weight, bias)
+        case .density(let density): return convolved(x, density(weight), bias)
+        case .mixture(let mixture):
+            guard let tuning else { preconditionFailure("a tunable convolution needs its tuning parameters") }
+            let weights = mixture.mix(weight, tuning)
+            let biases = bias.map { mixture.mix($0, tuning) }
+            if tuning.shape[0] == 1 {
+                return convolved(
+                    x, weights.reshaped(Shape(Array(weights.shape.extents.dropFirst()))),
+                    biases.map { $0.reshaped([$0.elementCount]) })
+            }
+            return x.convolved(
+                withEach: weights, bias: biases, stride: stride, padding: padding, dilation: dilation,
+                groups: groups)
+        }
     }
+
+    private func convolved(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
+        x.convolved(
+            with: weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+    }
+}
+
+/// Transposed convolution. `[N, H, W, I]` → `[N, H·stride, W·stride, O]` for a kernel as wide as the stride.
+/// Parameter `weight [I, O, k, k]`.
+public struct TransposedConvolution: Sendable {
+    let weight: Tensor
+    let stride: Int
+
+    public init(
+        _ scope: Scope, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int,
+        weight initializer: Initializer? = nil
+    ) {
+        let shape: Shape = [inputs, outputs, kernel, kernel]
+        weight = scope.parameter("weight", shape, initializer ?? .fanIn(outputs * kernel * kernel))
+        self.stride = stride
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor { x.transposedConvolved(with: weight, stride: stride) }
 }

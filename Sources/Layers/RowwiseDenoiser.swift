@@ -20,6 +20,7 @@ public struct RowwiseDenoiser: Denoiser {
             rows.withLock { $0[row] = output.detached }
         }
         let outputs = rows.withLock { $0.compactMap { $0 } }
-        return outputs.isEmpty ? network.predict(noisy, time: time, labels: labels) : .concatenateSamples(outputs)
+        return outputs.isEmpty
+            ? network.predict(noisy, time: time, labels: labels) : .concatenateSamples(outputs)
     }
 }

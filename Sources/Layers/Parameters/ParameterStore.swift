@@ -21,6 +21,7 @@ public final class ParameterStore: @unchecked Sendable {
     /// Names and shapes in construction order.
     public private(set) var shapes: [(name: String, shape: Shape)] = []
     private var tensors: [String: Tensor] = [:]
+    private var bufferNames: Set<String> = []
     private var missing: [String] = []
     private var misshapen: [ParameterMismatch.Misshapen] = []
 
@@ -34,13 +35,20 @@ public final class ParameterStore: @unchecked Sendable {
 
     public subscript(name: String) -> Tensor? { tensors[name] }
 
-    /// All parameters in construction order.
-    public var all: [(name: String, tensor: Tensor)] {
-        shapes.compactMap { entry in tensors[entry.name].map { (entry.name, $0) } }
+    /// All parameters in construction order: what an optimiser changes.
+    public var all: [(name: String, tensor: Tensor)] { entries { !bufferNames.contains($0) } }
+
+    /// All buffers in construction order: what a checkpoint holds beside the parameters (running statistics).
+    public var buffers: [(name: String, tensor: Tensor)] { entries(where: bufferNames.contains) }
+
+    private func entries(where isWanted: (String) -> Bool) -> [(name: String, tensor: Tensor)] {
+        shapes.compactMap { entry in
+            isWanted(entry.name) ? tensors[entry.name].map { (entry.name, $0) } : nil
+        }
     }
 
-    /// Number of scalars in all parameters.
-    public var scalarCount: Int { tensors.values.reduce(0) { $0 + $1.elementCount } }
+    /// Number of scalars in all parameters, buffers not counted.
+    public var scalarCount: Int { all.reduce(0) { $0 + $1.tensor.elementCount } }
 
     fileprivate func take(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
         precondition(tensors[name] == nil, "two layers claim the parameter \(name)")
@@ -48,6 +56,25 @@ public final class ParameterStore: @unchecked Sendable {
         let tensor = isTracked ? value.variable : value
         shapes.append((name, shape))
         tensors[name] = tensor
+        return tensor
+    }
+
+    /// A tensor of the checkpoint that no gradient reaches. `isOptional`: old checkpoints lack it; it then begins
+    /// as in a fresh model.
+    fileprivate func takeBuffer(
+        _ name: String, _ shape: Shape, _ initializer: Initializer, isOptional: Bool
+    ) -> Tensor {
+        precondition(tensors[name] == nil, "two layers claim the buffer \(name)")
+        var tensor: Tensor
+        if case .loaded(let given) = source, given[name] == nil, isOptional {
+            tensor = initializer.makeTensor(shape, from: RandomStream(seed: 0))
+        } else {
+            tensor = value(name, shape, initializer)
+        }
+        tensor = tensor.detached
+        shapes.append((name, shape))
+        tensors[name] = tensor
+        bufferNames.insert(name)
         return tensor
     }
 
@@ -97,6 +124,13 @@ public struct Scope: Sendable {
     /// The parameter `path.name`, of the given shape.
     public func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
         store.take((self / name).path, shape, initializer)
+    }
+
+    /// The buffer `path.name`: part of a checkpoint, but nothing an optimiser changes.
+    public func buffer(
+        _ name: String, _ shape: Shape, _ initializer: Initializer, isOptional: Bool = false
+    ) -> Tensor {
+        store.takeBuffer((self / name).path, shape, initializer, isOptional: isOptional)
     }
 }
 
