@@ -18,7 +18,8 @@ struct Sfumato: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Train.self, Generate.self, Evaluate.self, Inspect.self, Convert.self, Verify.self, Bench.self,
+            Train.self, Generate.self, Spectrum.self, Evaluate.self, Inspect.self, Convert.self, Verify.self,
+            Bench.self,
         ])
 
     static func main() {

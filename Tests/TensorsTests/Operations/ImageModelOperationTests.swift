@@ -43,15 +43,6 @@ import Testing
             }, at: [x, weight, bias], within: 3e-3)
     }
 
-    @Test(arguments: [[1, 3, 2, 4], [3, 1, 5, 2]] as [Shape])
-    func `padding below and to the right`(_ shape: Shape) {
-        let x = normals(shape)
-        let y = x.padded(bottom: 1, right: 2)
-        #expect(y.shape == [shape[0], shape[1] + 1, shape[2] + 2, shape[3]])
-        #expect(y.sum().item == x.sum().item || abs(y.sum().item - x.sum().item) < 1e-5)
-        expectDerivative(of: { $0[0].padded(bottom: 1, right: 2) }, at: [x])
-    }
-
     @Test(arguments: [([4, 7], 0), ([1, 3], 0.1), ([5, 2], 0.3)] as [(Shape, Float)])
     func `cross-entropy is minus the log of a softmax`(_ shape: Shape, _ smoothing: Float) {
         let x = normals(shape)
