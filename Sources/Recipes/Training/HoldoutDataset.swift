@@ -1,5 +1,5 @@
 import Images
-import Tensors
+import Metrics
 import Training
 
 /// A data set in two parts: what is learned from, and images kept aside to score samples with.
@@ -10,21 +10,20 @@ public struct HoldoutDataset: ImageDataset {
     private let base: any ImageDataset
     private let indices: [Int]
 
-    /// - Throws: `DatasetError` when nothing would be left to learn from.
+    /// - Throws: `DatasetError` when more than half would be held out.
     public static func split(
         _ base: any ImageDataset, holdout: Int
     ) throws -> (training: any ImageDataset, heldOut: (any ImageDataset)?) {
         guard holdout > 0 else { return (base, nil) }
-        guard holdout < base.count else {
+        guard holdout <= base.count / 2 else {
             throw DatasetError(
-                base.source, "\(holdout) of its \(base.count) images are to be held out, which leaves none",
+                base.source, "\(holdout) of its \(base.count) images are to be held out, more than half",
                 remedy: "lower data.holdout")
         }
-        // A random order spreads over the classes as the data does.
-        let order = RandomStream(seed: 0).stream(named: "holdout").permutation(count: base.count)
+        let split = HeldOutSplit(count: base.count, heldOutCount: holdout)
         return (
-            HoldoutDataset(base: base, indices: order.dropFirst(holdout).sorted()),
-            HoldoutDataset(base: base, indices: order.prefix(holdout).sorted())
+            HoldoutDataset(base: base, indices: split.reference),
+            HoldoutDataset(base: base, indices: split.heldOut)
         )
     }
 
