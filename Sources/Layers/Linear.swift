@@ -7,11 +7,11 @@ public struct Linear: Sendable {
 
     public init(
         _ scope: Scope, _ inputs: Int, _ outputs: Int, hasBias: Bool = true,
-        weight initializer: Initializer? = nil
+        weight initializer: Initializer? = nil, bias biasInitializer: Initializer = .zeros
     ) {
         let shape: Shape = [outputs, inputs]
         weight = scope.parameter("weight", shape, initializer ?? .xavierUniform(for: shape))
-        bias = hasBias ? scope.parameter("bias", [outputs], .zeros) : nil
+        bias = hasBias ? scope.parameter("bias", [outputs], biasInitializer) : nil
     }
 
     public func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight, bias: bias) }
