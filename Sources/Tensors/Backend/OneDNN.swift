@@ -8,16 +8,23 @@ enum OneDNN {
     private struct Runtime: @unchecked Sendable {
         var engine: dnnl_engine_t?
         var stream: dnnl_stream_t?
+        var attributes: dnnl_primitive_attr_t?
 
         init() {
             check(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine")
             check(dnnl_stream_create(&stream, engine, UInt32(dnnl_stream_default_flags.rawValue)), "stream")
+            check(dnnl_primitive_attr_create(&attributes), "attributes")
+            check(
+                dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user),
+                "a scratchpad mode")
         }
     }
 
     private static let runtime = Runtime()
     static var engine: dnnl_engine_t? { runtime.engine }
     static var stream: dnnl_stream_t? { runtime.stream }
+    /// Asks for primitives whose scratch memory is handed to each call.
+    static var attributes: dnnl_primitive_attr_t? { runtime.attributes }
 
     static func check(_ status: dnnl_status_t, _ what: @autoclosure () -> String) {
         precondition(status == dnnl_success, "oneDNN refused \(what()): status \(status.rawValue)")
@@ -57,24 +64,6 @@ enum OneDNN {
         return result
     }
 
-    /// Runs a primitive on buffers given with their argument number and layout.
-    static func execute(
-        _ primitive: dnnl_primitive_t?, _ arguments: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer)]
-    ) {
-        withUnsafeTemporaryAllocation(of: dnnl_exec_arg_t.self, capacity: arguments.count) { list in
-            for (i, (number, layout, pointer)) in arguments.enumerated() {
-                var memory: dnnl_memory_t?
-                withUnsafePointer(to: layout) {
-                    check(dnnl_memory_create(&memory, $0, engine, pointer), "a buffer")
-                }
-                list.initializeElement(at: i, to: dnnl_exec_arg_t(arg: number, memory: memory))
-            }
-            check(
-                dnnl_primitive_execute(primitive, stream, Int32(arguments.count), list.baseAddress), "to run")
-            for argument in list { dnnl_memory_destroy(argument.memory) }
-        }
-    }
-
     /// The name of the implementation a primitive uses, such as `brgconv:avx512_core`; `ref` is a defect.
     static func implementationName(_ descriptor: const_dnnl_primitive_desc_t?) -> String {
         var name: UnsafePointer<CChar>?
@@ -85,11 +74,54 @@ enum OneDNN {
     }
 }
 
+/// A prepared operation that any number of threads may run at the same time.
+///
+/// Scratch memory is handed to each call. The library's own belongs to the thread that made the primitive, so two
+/// threads running one primitive would compute in the same memory.
+final class Primitive: @unchecked Sendable {
+    private let primitive: dnnl_primitive_t?
+    private let scratchpad: dnnl_memory_desc_t
+    private let scratchpadByteCount: Int
+
+    /// Takes over the descriptor.
+    init(_ descriptor: dnnl_primitive_desc_t?, _ what: @autoclosure () -> String) {
+        var created: dnnl_primitive_t?
+        OneDNN.check(dnnl_primitive_create(&created, descriptor), what())
+        primitive = created
+        let scratchpad = dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0).pointee
+        self.scratchpad = scratchpad
+        scratchpadByteCount = withUnsafePointer(to: scratchpad) { dnnl_memory_desc_get_size($0) }
+        dnnl_primitive_desc_destroy(descriptor)
+    }
+
+    deinit { dnnl_primitive_destroy(primitive) }
+
+    /// Runs on buffers given with their argument number and layout.
+    func run(_ buffers: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer)]) {
+        let scratch = scratchpadByteCount > 0 ? Storage(byteCount: scratchpadByteCount) : nil
+        let arguments = buffers + (scratch.map { [(DNNL_ARG_SCRATCHPAD, scratchpad, $0.pointer)] } ?? [])
+        withUnsafeTemporaryAllocation(of: dnnl_exec_arg_t.self, capacity: arguments.count) { list in
+            for (i, (number, layout, pointer)) in arguments.enumerated() {
+                var memory: dnnl_memory_t?
+                withUnsafePointer(to: layout) {
+                    OneDNN.check(dnnl_memory_create(&memory, $0, OneDNN.engine, pointer), "a buffer")
+                }
+                list.initializeElement(at: i, to: dnnl_exec_arg_t(arg: number, memory: memory))
+            }
+            OneDNN.check(
+                dnnl_primitive_execute(primitive, OneDNN.stream, Int32(arguments.count), list.baseAddress),
+                "to run")
+            for argument in list { dnnl_memory_destroy(argument.memory) }
+        }
+        withExtendedLifetime(scratch) {}
+    }
+}
+
 /// A convolution or one of its two gradients, prepared for one geometry and thread count.
 final class ConvolutionPlan: @unchecked Sendable {
     enum Kind: Hashable { case forward, backwardData, backwardWeights }
 
-    private let primitive: dnnl_primitive_t?
+    private let primitive: Primitive
     private let kind: Kind
     private let source: dnnl_memory_desc_t
     private let target: dnnl_memory_desc_t
@@ -98,7 +130,7 @@ final class ConvolutionPlan: @unchecked Sendable {
     private let packedWeight: dnnl_memory_desc_t
     private let packedByteCount: Int
     private let packedLayout: Int
-    private let reorder: dnnl_primitive_t?
+    private let reorder: Primitive?
     let implementation: String
 
     init(_ g: ConvolutionGeometry, _ kind: Kind, hasBias: Bool) {
@@ -123,18 +155,10 @@ final class ConvolutionPlan: @unchecked Sendable {
         packedByteCount = withUnsafePointer(to: packed) { dnnl_memory_desc_get_size($0) }
         packedLayout = PackedLayouts.shared.identifier(packed)
 
-        var created: dnnl_primitive_t?
-        OneDNN.check(dnnl_primitive_create(&created, descriptor), "a convolution primitive")
-        primitive = created
-        dnnl_primitive_desc_destroy(descriptor)
+        primitive = Primitive(descriptor, "a convolution \(g)")
         reorder =
             kind == .backwardWeights
             ? Self.reorder(from: packed, to: plainWeight) : Self.reorder(from: plainWeight, to: packed)
-    }
-
-    deinit {
-        dnnl_primitive_destroy(primitive)
-        dnnl_primitive_destroy(reorder)
     }
 
     private static func primitiveDescriptor(
@@ -160,7 +184,9 @@ final class ConvolutionPlan: @unchecked Sendable {
             func create(_ operation: UnsafeRawPointer, hint: dnnl_primitive_desc_t?) -> dnnl_primitive_desc_t?
             {
                 var result: dnnl_primitive_desc_t?
-                OneDNN.check(dnnl_primitive_desc_create(&result, operation, nil, OneDNN.engine, hint), "\(g)")
+                OneDNN.check(
+                    dnnl_primitive_desc_create(
+                        &result, operation, OneDNN.attributes, OneDNN.engine, hint), "\(g)")
                 return result
             }
             if kind == .forward { return forward(dnnl_forward_inference) }
@@ -185,17 +211,15 @@ final class ConvolutionPlan: @unchecked Sendable {
     }
 
     /// A primitive that changes the layout, or nil when both are the same bytes.
-    private static func reorder(from: dnnl_memory_desc_t, to: dnnl_memory_desc_t) -> dnnl_primitive_t? {
+    private static func reorder(from: dnnl_memory_desc_t, to: dnnl_memory_desc_t) -> Primitive? {
         var (from, to) = (from, to)
         if dnnl_memory_desc_equal(&from, &to) != 0 { return nil }
         var descriptor: dnnl_primitive_desc_t?
         OneDNN.check(
-            dnnl_reorder_primitive_desc_create(&descriptor, &from, OneDNN.engine, &to, OneDNN.engine, nil),
+            dnnl_reorder_primitive_desc_create(
+                &descriptor, &from, OneDNN.engine, &to, OneDNN.engine, OneDNN.attributes),
             "a weight layout")
-        defer { dnnl_primitive_desc_destroy(descriptor) }
-        var result: dnnl_primitive_t?
-        OneDNN.check(dnnl_primitive_create(&result, descriptor), "a weight layout")
-        return result
+        return Primitive(descriptor, "a weight layout")
     }
 
     /// The weights in this plan's layout, packed once and kept beside them until they change.
@@ -205,8 +229,7 @@ final class ConvolutionPlan: @unchecked Sendable {
         let key = PackKey(layout: packedLayout, offset: weight.offset)
         return weight.storage.packed(key) {
             let result = Storage(byteCount: packedByteCount)
-            OneDNN.execute(
-                reorder, [(DNNL_ARG_FROM, plainWeight, plain), (DNNL_ARG_TO, packedWeight, result.pointer)])
+            reorder.run([(DNNL_ARG_FROM, plainWeight, plain), (DNNL_ARG_TO, packedWeight, result.pointer)])
             return result
         }.pointer
     }
@@ -220,12 +243,11 @@ final class ConvolutionPlan: @unchecked Sendable {
         if let biasValues {
             arguments.append((DNNL_ARG_BIAS, bias, UnsafeMutableRawPointer(mutating: biasValues)))
         }
-        OneDNN.execute(primitive, arguments)
+        primitive.run(arguments)
     }
 
     func backwardData(_ dy: Input, _ weight: WeightBuffer, _ dx: Output) {
-        OneDNN.execute(
-            primitive,
+        primitive.run(
             [
                 (DNNL_ARG_DIFF_DST, target, UnsafeMutableRawPointer(mutating: dy)),
                 (DNNL_ARG_WEIGHTS, packedWeight, packed(weight)),
@@ -242,10 +264,9 @@ final class ConvolutionPlan: @unchecked Sendable {
             (DNNL_ARG_DIFF_WEIGHTS, packedWeight, pointer),
         ]
         if let dBias { arguments.append((DNNL_ARG_DIFF_BIAS, bias, UnsafeMutableRawPointer(dBias))) }
-        OneDNN.execute(primitive, arguments)
+        primitive.run(arguments)
         guard let reorder else { return }
-        OneDNN.execute(
-            reorder,
+        reorder.run(
             [
                 (DNNL_ARG_FROM, packedWeight, pointer),
                 (DNNL_ARG_TO, plainWeight, UnsafeMutableRawPointer(dWeight)),

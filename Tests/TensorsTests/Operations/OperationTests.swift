@@ -156,3 +156,28 @@ import Testing
         #expect(again.allSatisfy { Int(bitPattern: $0.storage.pointer) % 64 == 0 })
     }
 }
+
+@Suite struct ConcurrencyTests {
+    @Test(arguments: [(17, 24, 40, 3), (33, 80, 96, 3), (20, 64, 64, 1)])
+    func `one convolution run by many threads at once gives each its own result`(
+        _ size: Int, _ inputs: Int, _ outputs: Int, _ kernel: Int
+    ) async {
+        let random = RandomStream(seed: 4)
+        let weight = random.stream(1).normals([outputs, inputs, kernel, kernel])
+        let images = (0..<8).map { random.stream(UInt64(10 + $0)).normals([1, size, size, inputs]) }
+        func convolve(_ image: Tensor) -> [Float] {
+            ComputeThreads.setCount(1)
+            return image.convolved(with: weight, padding: kernel / 2).scalars
+        }
+        let alone = await Task.detached { images.map(convolve) }.value
+        for _ in 0..<6 {
+            let together = await withTaskGroup(of: (Int, [Float]).self) { group in
+                for (index, image) in images.enumerated() { group.addTask { (index, convolve(image)) } }
+                var results = [[Float]](repeating: [], count: images.count)
+                for await (index, result) in group { results[index] = result }
+                return results
+            }
+            #expect(together == alone)
+        }
+    }
+}
