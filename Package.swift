@@ -33,12 +33,14 @@ let package = Package(
         .target(name: "Backbones", dependencies: ["Layers"]),
         .target(name: "Diffusion", dependencies: ["Layers"]),
         .target(name: "Autoregression", dependencies: ["Layers"]),
+        .target(name: "Denoising", dependencies: ["Layers", "Images"]),
         .target(name: "Metrics", dependencies: ["Layers", "Images", "Checkpoints"]),
         .target(name: "Training", dependencies: ["Layers", "Images", "Checkpoints"]),
         .target(
             name: "Recipes",
             dependencies: [
-                "Backbones", "Diffusion", "Autoregression", "Metrics", "Training", "Checkpoints", "Images",
+                "Backbones", "Diffusion", "Autoregression", "Denoising", "Metrics", "Training", "Checkpoints",
+                "Images",
                 .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(
@@ -56,6 +58,7 @@ let package = Package(
         .testTarget(name: "BackbonesTests", dependencies: ["Backbones", "Checkpoints", "TestSupport"]),
         .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "TestSupport"]),
         .testTarget(name: "AutoregressionTests", dependencies: ["Autoregression", "TestSupport"]),
+        .testTarget(name: "DenoisingTests", dependencies: ["Denoising", "Backbones", "TestSupport"]),
         .testTarget(name: "MetricsTests", dependencies: ["Metrics", "TestSupport"]),
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "Backbones", "Diffusion", "TestSupport"]),
