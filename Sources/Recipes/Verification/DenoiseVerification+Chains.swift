@@ -12,8 +12,9 @@ extension DenoiseVerification {
 
     static func pyTorchConfiguration(_ fixture: Fixture) throws -> DnCNNConfiguration {
         var result = DnCNNConfiguration(
-            imageChannels: try fixture.integer("image_channels"), depth: try fixture.integer("depth"),
-            width: try fixture.integer("n_channels"), dialect: .dncnnPyTorch)
+            imageChannels: try fixture.count("image_channels"),
+            depth: try fixture.count("depth", in: 2...1000),
+            width: try fixture.count("n_channels"), dialect: .dncnnPyTorch)
         if let epsilon = fixture.config["bn_eps"]?.number { result.batchNormEpsilon = Float(epsilon) }
         result.batchNormMomentum = fixture.config["bn_momentum"]?.number.map { Float($0) }
         if let density = fixture.config["den"]?.numbers {
@@ -32,10 +33,11 @@ extension DenoiseVerification {
     }
 
     static func kairConfiguration(_ fixture: Fixture) throws -> DnCNNConfiguration {
-        let (inputs, outputs) = (try fixture.integer("in_nc"), try fixture.integer("out_nc"))
+        let (inputs, outputs) = (try fixture.count("in_nc"), try fixture.count("out_nc"))
         let activation = fixture.config["act_mode"]?.string ?? "R"
         var result = DnCNNConfiguration(
-            imageChannels: outputs, depth: try fixture.integer("nb"), width: try fixture.integer("nc"),
+            imageChannels: outputs, depth: try fixture.count("nb", in: 2...1000),
+            width: try fixture.count("nc"),
             hasBatchNorm: activation.contains("B"))
         switch activation.last {
         case "R": result.activation = .relu
@@ -59,7 +61,7 @@ extension DenoiseVerification {
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: true)
         let model = DnCNN(store.scope, configuration)
         try store.validate()
-        let x = try fixture.input("x").channelsLastTensor.variable
+        let x = try fixture.image("x", channels: configuration.inputChannels).variable
         let y = model(x, isTraining: isTraining(fixture))
 
         // Biases before a normalisation over the batch have no gradient but rounding noise, and the noise recorded
@@ -72,6 +74,7 @@ extension DenoiseVerification {
         for (name, buffer) in store.buffers where fixture.file["output.buffer." + name] != nil {
             try check.output("buffer." + name, buffer)
         }
+        try fixture.checkCotangent("y", of: y)
         try check.backward(y, "y", inputs: [("x", x)])
         try check.parameters(store)
         try silent.forEach { try rescale(&check.result, bias: $0, fixture) }
@@ -112,7 +115,7 @@ extension DenoiseVerification {
                     within: check.outputTolerance)
             }
         }
-        let x = try fixture.input("x").channelsLastTensor
+        let x = try fixture.image("x", channels: configuration.inputChannels)
         let original = ParameterStore(.loaded(fixture.parameterTensors), isTracked: false)
         try check.output("y", DnCNN(original.scope, configuration)(x))
         let store = ParameterStore(.loaded(parameters), isTracked: false)
@@ -125,18 +128,20 @@ extension DenoiseVerification {
     static func ffdnet(_ fixture: Fixture) throws -> VerificationResult {
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: true)
         var configuration = FFDNet.Configuration(
-            imageChannels: try fixture.integer("in_nc"), depth: try fixture.integer("nb"),
-            width: try fixture.integer("nc"))
+            imageChannels: try fixture.count("in_nc"), depth: try fixture.count("nb", in: 2...1000),
+            width: try fixture.count("nc"))
         if fixture.config["act_mode"]?.string == "L" { configuration.activation = .leakyRelu }
         let model = FFDNet(store.scope, configuration)
         try store.validate()
-        let x = try fixture.input("x").channelsLastTensor.variable
-        let sigma = try fixture.input("sigma").channelsLastTensor.variable
+        let x = try fixture.image("x", channels: configuration.imageChannels).variable
+        let sigma = try fixture.image("sigma", channels: 1).variable
+        guard sigma.shape == [x.shape[0], 1, 1, 1] else {
+            throw fixture.problem("input.sigma holds \(sigma.shape) for images \(x.shape)")
+        }
         let level = sigma.reshaped([sigma.shape[0], 1])
         let y = model.restore(x, RestorationCondition(noiseLevel: level), isTraining: false)
         var check = check(fixture)
-        try check.output("y", y)
-        try check.backward(y, "y", inputs: [("x", x), ("sigma", sigma)])
+        try check.compare(y, "y", inputs: [("x", x), ("sigma", sigma)])
         try check.parameters(store)
         return check.result
     }
@@ -144,20 +149,22 @@ extension DenoiseVerification {
     static func drunet(_ fixture: Fixture) throws -> VerificationResult {
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: true)
         let widths = try fixture.integers("nc")
-        guard widths.count == 4 else {
-            throw UnsupportedFixture("\(fixture.name): DRUNet has four widths, not \(widths)")
+        guard widths.count == 4, widths.allSatisfy((1...4096).contains) else {
+            throw UnsupportedFixture("\(fixture.name): DRUNet has four widths of 1 to 4096, not \(widths)")
         }
         let model = DRUNet(
             store.scope,
             DRUNet.Configuration(
-                imageChannels: try fixture.integer("out_nc"), widths: widths,
-                blockCount: try fixture.integer("nb")))
+                imageChannels: try fixture.count("out_nc"), widths: widths,
+                blockCount: try fixture.count("nb", in: 1...1000)))
         try store.validate()
-        let x = try fixture.input("x").channelsLastTensor.variable
+        let x = try fixture.image("x", channels: model.imageChannels + 1).variable
+        guard x.shape[1] % 8 == 0, x.shape[2] % 8 == 0 else {
+            throw fixture.problem("input.x is \(x.shape), DRUNet needs multiples of 8")
+        }
         let y = model(x)
         var check = check(fixture)
-        try check.output("y", y)
-        try check.backward(y, "y", inputs: [("x", x)])
+        try check.compare(y, "y", inputs: [("x", x)])
         try check.parameters(store)
         return check.result
     }

@@ -32,7 +32,8 @@ extension DenoiseVerification {
         }
         let crop = try fixture.input("crop_u8")
         let (sigma, a, b) = (try fixture.number("sigma"), try fixture.number("a"), try fixture.number("b"))
-        let noise = CounterNoise(seed: UInt64(try fixture.integer("seed_crop"))).normals(crop.elementCount)
+        let seed = try fixture.count("seed_crop", in: 0...Int.max)
+        let noise = CounterNoise(seed: UInt64(seed)).normals(crop.elementCount)
         let clean = crop.doubles.map { $0 / 255 }
         if let expected = fixture.file["output.awgn25"] {
             result.add(expected, zip(clean, noise).map { Double(Float($0 + sigma / 255 * $1)) }, within: 1e-7)
@@ -47,6 +48,9 @@ extension DenoiseVerification {
 
     static func augmentation(_ fixture: Fixture) throws -> VerificationResult {
         let image = try fixture.input("a")
+        guard image.shape.count == 2, image.elementCount > 0 else {
+            throw fixture.problem("input.a is \(image.shape)")
+        }
         let x = Tensor(shape: [1, image.shape[0], image.shape[1], 1], scalars: image.floats)
         var result = VerificationResult()
         for (name, modes) in [("dncnn_pytorch", Dihedral.dncnnPyTorch), ("kair", Dihedral.kair)] {
@@ -69,10 +73,16 @@ extension DenoiseVerification {
 
     static func cubicResize(_ fixture: Fixture) throws -> VerificationResult {
         let image = try fixture.input("image")
+        guard image.shape.count == 2, image.elementCount > 0 else {
+            throw fixture.problem("input.image is \(image.shape), needs one grey image")
+        }
         let bytes = image.integers.map { UInt8(clamping: $0) }
         var result = VerificationResult()
         for scale in fixture.config["scales"]?.numbers ?? [] {
             let expected = try fixture.output("scale\(scale)")
+            guard expected.shape.count == 2, expected.elementCount > 0 else {
+                throw fixture.problem("output.\(expected.name) is \(expected.shape)")
+            }
             let resized = CubicResize.resized(
                 bytes, height: image.shape[0], width: image.shape[1], toHeight: expected.shape[0],
                 toWidth: expected.shape[1])
@@ -96,12 +106,14 @@ extension DenoiseVerification {
             .loaded(Dictionary(stored.map { ($0.name, $0.tensor) }) { first, _ in first }), isTracked: false)
         let restorer = network.makeRestorer(store.scope)
         try store.validate()
-        let noisy = try fixture.input("noisy").channelsLastTensor
+        let noisy = try fixture.image("noisy", channels: restorer.imageChannels)
         let sigma = try fixture.number("sigma")
         // Up to twenty layers of 64 to 96 channels: the largest figure recorded for a chain.
         var check = check(fixture, outputNoise: 4e-7)
         try check.output("denoised", restorer.restore(noisy, RestorationCondition(sigma: Float(sigma))))
-        if let seed = fixture.config["noise_seed"]?.integer, let clean = fixture.file["input.clean_u8"] {
+        if let seed = fixture.config["noise_seed"]?.integer, seed >= 0,
+            let clean = fixture.file["input.clean_u8"]
+        {
             // The noise is planar, as the file is.
             let noise = CounterNoise(seed: UInt64(seed)).normals(clean.elementCount)
             let made = zip(clean.doubles, noise).map { Double(Float($0 / 255 + sigma / 255 * $1)) }
