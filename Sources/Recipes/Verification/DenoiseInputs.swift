@@ -19,7 +19,7 @@ extension Fixture {
     }
 
     /// An image `[N, C, H, W]` as `[N, H, W, C]`, none of them zero.
-    func image(_ name: String, channels: Int? = nil) throws -> Tensor {
+    func imageTensor(_ name: String, channels: Int? = nil) throws -> Tensor {
         let stored = try input(name)
         guard stored.shape.count == 4, stored.elementCount > 0,
             channels.map({ $0 == stored.shape[1] }) ?? true

@@ -61,7 +61,7 @@ extension DenoiseVerification {
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: true)
         let model = DnCNN(store.scope, configuration)
         try store.validate()
-        let x = try fixture.image("x", channels: configuration.inputChannels).variable
+        let x = try fixture.imageTensor("x", channels: configuration.inputChannels).variable
         let y = model(x, isTraining: isTraining(fixture))
 
         // Biases before a normalisation over the batch have no gradient but rounding noise, and the noise recorded
@@ -115,7 +115,7 @@ extension DenoiseVerification {
                     within: check.outputTolerance)
             }
         }
-        let x = try fixture.image("x", channels: configuration.inputChannels)
+        let x = try fixture.imageTensor("x", channels: configuration.inputChannels)
         let original = ParameterStore(.loaded(fixture.parameterTensors), isTracked: false)
         try check.output("y", DnCNN(original.scope, configuration)(x))
         let store = ParameterStore(.loaded(parameters), isTracked: false)
@@ -133,8 +133,8 @@ extension DenoiseVerification {
         if fixture.config["act_mode"]?.string == "L" { configuration.activation = .leakyRelu }
         let model = FFDNet(store.scope, configuration)
         try store.validate()
-        let x = try fixture.image("x", channels: configuration.imageChannels).variable
-        let sigma = try fixture.image("sigma", channels: 1).variable
+        let x = try fixture.imageTensor("x", channels: configuration.imageChannels).variable
+        let sigma = try fixture.imageTensor("sigma", channels: 1).variable
         guard sigma.shape == [x.shape[0], 1, 1, 1] else {
             throw fixture.problem("input.sigma holds \(sigma.shape) for images \(x.shape)")
         }
@@ -158,7 +158,7 @@ extension DenoiseVerification {
                 imageChannels: try fixture.count("out_nc"), widths: widths,
                 blockCount: try fixture.count("nb", in: 1...1000)))
         try store.validate()
-        let x = try fixture.image("x", channels: model.imageChannels + 1).variable
+        let x = try fixture.imageTensor("x", channels: model.imageChannels + 1).variable
         guard x.shape[1] % 8 == 0, x.shape[2] % 8 == 0 else {
             throw fixture.problem("input.x is \(x.shape), DRUNet needs multiples of 8")
         }

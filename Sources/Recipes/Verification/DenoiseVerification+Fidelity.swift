@@ -101,8 +101,12 @@ extension DenoiseVerification {
 private enum UniformSimilarity {
     static let size = 7
 
+    /// NaN when the images are smaller than the window or of different sizes.
     static func mean(_ a: PixelGrid, _ b: PixelGrid, peak: Double) -> Double {
-        (0..<a.channels).reduce(0) { $0 + mean(a.plane($1), b.plane($1), a.height, a.width, peak) }
+        guard min(a.height, a.width) >= size,
+            (a.height, a.width, a.channels) == (b.height, b.width, b.channels)
+        else { return .nan }
+        return (0..<a.channels).reduce(0) { $0 + mean(a.plane($1), b.plane($1), a.height, a.width, peak) }
             / Double(a.channels)
     }
 

@@ -106,7 +106,7 @@ extension DenoiseVerification {
             .loaded(Dictionary(stored.map { ($0.name, $0.tensor) }) { first, _ in first }), isTracked: false)
         let restorer = network.makeRestorer(store.scope)
         try store.validate()
-        let noisy = try fixture.image("noisy", channels: restorer.imageChannels)
+        let noisy = try fixture.imageTensor("noisy", channels: restorer.imageChannels)
         let sigma = try fixture.number("sigma")
         // Up to twenty layers of 64 to 96 channels: the largest figure recorded for a chain.
         var check = check(fixture, outputNoise: 4e-7)

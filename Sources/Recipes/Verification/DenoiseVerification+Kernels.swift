@@ -27,7 +27,7 @@ private struct LayerGeometry {
     }
 
     func image(_ fixture: Fixture) throws -> Tensor {
-        let x = try fixture.image("x", channels: inputs)
+        let x = try fixture.imageTensor("x", channels: inputs)
         try check(fixture, x)
         return x
     }
@@ -136,8 +136,8 @@ extension DenoiseVerification {
         let loss: RestorationLoss = try fixture.bool("toY") ? .psnrLuma : .psnr
         let weight = Float(fixture.config["loss_weight"]?.number ?? 1)
         let channels = loss == .psnrLuma ? 3 : nil
-        let prediction = try fixture.image("pred", channels: channels).variable
-        let target = try fixture.image("target", channels: channels).variable
+        let prediction = try fixture.imageTensor("pred", channels: channels).variable
+        let target = try fixture.imageTensor("target", channels: channels).variable
         guard prediction.shape == target.shape else {
             throw fixture.problem("pred is \(prediction.shape), target \(target.shape)")
         }
@@ -158,9 +158,9 @@ extension DenoiseVerification {
             default: throw UnsupportedFixture("\(fixture.name): objective \(text) is not known")
             }
         }
-        let prediction = try fixture.image("pred").variable
-        let clean = try fixture.image("clean").variable
-        let noisy = try fixture.image("noisy").variable
+        let prediction = try fixture.imageTensor("pred").variable
+        let clean = try fixture.imageTensor("clean").variable
+        let noisy = try fixture.imageTensor("noisy").variable
         guard prediction.shape == clean.shape, prediction.shape == noisy.shape, !terms.isEmpty else {
             throw fixture.problem("it needs objectives, and pred, clean and noisy of one shape")
         }

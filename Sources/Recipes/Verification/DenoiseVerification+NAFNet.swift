@@ -8,33 +8,40 @@ import Tensors
 extension DenoiseVerification {
     static func channelNorm(_ fixture: Fixture) throws -> VerificationResult {
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: true)
-        let norm = ChannelNorm(
-            store.scope, channels: try fixture.integer("channels"), epsilon: Float(try fixture.number("eps")))
-        return try compare(fixture, store) { x in norm(x) }
+        let channels = try fixture.count("channels")
+        let norm = ChannelNorm(store.scope, channels: channels, epsilon: Float(try fixture.number("eps")))
+        return try compare(fixture, store, channels: channels) { x in norm(x) }
     }
 
     static func nafBlock(_ fixture: Fixture) throws -> VerificationResult {
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: true)
+        let channels = try fixture.count("c")
+        let expansion = (
+            try fixture.count("DW_Expand", in: 1...64), try fixture.count("FFN_Expand", in: 1...64)
+        )
+        guard channels * expansion.0 % 2 == 0, channels * expansion.1 % 2 == 0 else {
+            throw fixture.problem("\(channels) channels do not divide into two halves")
+        }
         let block = NAFBlock(
-            store.scope, channels: try fixture.integer("c"), mixerExpansion: try fixture.integer("DW_Expand"),
-            feedForwardExpansion: try fixture.integer("FFN_Expand"))
-        return try compare(fixture, store) { x in block(x) }
+            store.scope, channels: channels, mixerExpansion: expansion.0, feedForwardExpansion: expansion.1)
+        return try compare(fixture, store, channels: channels) { x in block(x) }
     }
 
     static func nafnet(_ fixture: Fixture) throws -> VerificationResult {
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: true)
         let model = NAFNet(store.scope, try nafnetConfiguration(fixture))
-        return try compare(fixture, store) { x in model(x) }
+        return try compare(fixture, store, channels: model.imageChannels) { x in model(x) }
     }
 
     static func tunableNAFNet(_ fixture: Fixture) throws -> VerificationResult {
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: true)
         var configuration = try nafnetConfiguration(fixture, channels: "img_channels")
-        configuration.kernel = .tunable(try mixing(fixture))
+        let mixing = try mixing(fixture)
+        configuration.kernel = .tunable(mixing)
         let model = NAFNet(store.scope, configuration)
         try store.validate()
-        let x = try fixture.input("x").channelsLastTensor.variable
-        let tuning = try fixture.input("params").tensor.variable
+        let x = try fixture.imageTensor("x", channels: model.imageChannels).variable
+        let tuning = try fixture.tuning("params", samples: x.shape[0], count: mixing.parameterCount).variable
         let y = model(x, tuning: tuning)
         var check = check(fixture)
         try check.compare(y, "y", inputs: [("x", x), ("params", tuning)])
@@ -61,21 +68,29 @@ extension DenoiseVerification {
         -> NAFNetConfiguration
     {
         let result = NAFNetConfiguration(
-            imageChannels: try fixture.integer(channels), width: try fixture.integer("width"),
+            imageChannels: try fixture.count(channels), width: try fixture.count("width"),
             encoderBlocks: try fixture.integers("enc_blk_nums"),
-            middleBlocks: try fixture.integer("middle_blk_num"),
+            middleBlocks: try fixture.count("middle_blk_num", in: 0...1000),
             decoderBlocks: try fixture.integers("dec_blk_nums"))
         try result.validate()
+        guard (1...8).contains(result.encoderBlocks.count),
+            (result.encoderBlocks + result.decoderBlocks).allSatisfy((0...1000).contains)
+        else { throw fixture.problem("it needs 1 to 8 levels of up to 1000 blocks") }
         return result
     }
 
     /// A layer or network of one input and one output.
-    static func compare(_ fixture: Fixture, _ store: ParameterStore, _ function: (Tensor) throws -> Tensor)
-        throws
-        -> VerificationResult
-    {
+    static func compare(
+        _ fixture: Fixture, _ store: ParameterStore, channels: Int? = nil,
+        check checkInput: (Fixture, Tensor) throws -> Void = { _, _ in },
+        _ function: (Tensor) throws -> Tensor
+    ) throws -> VerificationResult {
         try store.validate()
-        let x = try fixture.input("x").channelsLastTensor.variable
+        let input =
+            try channels.map { try fixture.imageTensor("x", channels: $0) }
+            ?? fixture.input("x").channelsLastTensor
+        try checkInput(fixture, input)
+        let x = input.variable
         let y = try function(x)
         var check = check(fixture)
         try check.compare(y, "y", inputs: [("x", x)])
@@ -101,7 +116,9 @@ extension DenoiseVerification {
                 .squareRoot()
             result.addOutput(
                 Comparison(
-                    name: "y_" + size, channelsLast: model(input.channelsLastTensor), expected: expected),
+                    name: "y_" + size,
+                    channelsLast: model(try fixture.imageTensor(input.name, channels: model.imageChannels)),
+                    expected: expected),
                 within: 10 * noise / max(rms, 1e-30))
         }
         return result
@@ -110,8 +127,10 @@ extension DenoiseVerification {
     static func localMeans(_ fixture: Fixture) throws -> VerificationResult {
         var check = check(fixture)
         for (index, size) in (fixture.config["kernel_sizes"]?.array ?? []).enumerated() {
-            guard let extents = size.integers, extents.count == 2 else { continue }
-            let x = try fixture.input("x\(index)").channelsLastTensor
+            guard let extents = size.integers, extents.count == 2, extents.allSatisfy({ $0 > 0 }) else {
+                throw fixture.problem("its kernel size \(size.text) is no height and width")
+            }
+            let x = try fixture.imageTensor("x\(index)")
             try check.output("y\(index)", x.localMean(kernelHeight: extents[0], kernelWidth: extents[1]))
         }
         return check.result
@@ -121,10 +140,11 @@ extension DenoiseVerification {
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: false)
         let model = NAFNet(store.scope, try nafnetConfiguration(fixture))
         try store.validate()
-        let x = try fixture.input("x").channelsLastTensor
+        let x = try fixture.imageTensor("x", channels: model.imageChannels)
         let grid = TileGrid(
-            height: x.shape[1], width: x.shape[2], tileHeight: try fixture.integer("crop_size_h"),
-            tileWidth: try fixture.integer("crop_size_w"))
+            height: x.shape[1], width: x.shape[2],
+            tileHeight: try fixture.count("crop_size_h", in: 1...(1 << 20)),
+            tileWidth: try fixture.count("crop_size_w", in: 1...(1 << 20)))
         var check = check(fixture)
         let origins = try fixture.output("tile_origins")
         let found = grid.origins.flatMap { [Double($0.y), Double($0.x)] }
@@ -141,14 +161,14 @@ extension DenoiseVerification {
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: false)
         let model = DnCNN(store.scope, try kairConfiguration(fixture))
         try store.validate()
-        let x = try fixture.input("x").channelsLastTensor
+        let x = try fixture.imageTensor("x", channels: model.configuration.inputChannels)
         var check = check(fixture)
         try check.output("plain", model(x))
         try check.output("pad16", TestModes.padded(x, toMultiplesOf: 16) { model($0) })
         try check.output(
             "split",
             TestModes.quartered(
-                x, receptiveField: try fixture.integer("refield"), smallest: try fixture.integer("min_size")
+                x, receptiveField: try fixture.count("refield"), smallest: try fixture.count("min_size")
             ) { model($0) })
         try check.output("x8", Dihedral.ensemble(x) { model($0) })
         return check.result

@@ -13,8 +13,8 @@ extension DenoiseVerification {
         try store.validate()
         let rate = try fixture.number("lr")
         var trace = Trace(store, betas: fixture.config["betas"]?.numbers, fixture)
-        for step in 0..<(try fixture.input("clean").shape[0]) {
-            let (noisy, clean) = try trace.batch(step)
+        for step in 0..<(try fixture.input("clean").shape.first ?? 0) {
+            let (noisy, clean) = try trace.batch(step, channels: model.imageChannels)
             let loss = RestorationLoss.halfSquaredSum(model(noisy, isTraining: true), clean)
             trace.update(loss) { _ in (rate, 0) }
         }
@@ -34,8 +34,8 @@ extension DenoiseVerification {
         let floor = scheduler?["eta_min"]?.number ?? 0
         var trace = Trace(store, betas: fixture.config["betas"]?.numbers, fixture)
         trace.clipNorm = fixture.config["clip_grad_norm"]?.number
-        for step in 0..<(try fixture.input("clean").shape[0]) {
-            let (noisy, clean) = try trace.batch(step)
+        for step in 0..<(try fixture.input("clean").shape.first ?? 0) {
+            let (noisy, clean) = try trace.batch(step, channels: model.imageChannels)
             let loss = RestorationLoss.psnr(model(noisy, isTraining: true), clean)
             let now = cosine(Double(step), of: length, from: rate, to: floor)
             trace.record("lrs", now)
@@ -51,9 +51,12 @@ extension DenoiseVerification {
         try store.validate()
         let first = fixture.config["T0"]?.number ?? 10
         let growth = fixture.config["T_mult"]?.number ?? 2
+        guard first > 0, growth >= 1 else {
+            throw fixture.problem("its restarts have lengths \(first) times \(growth)")
+        }
         var trace = Trace(store, betas: nil, fixture)
-        for step in 0..<(try fixture.input("clean").shape[0]) {
-            let (noisy, clean) = try trace.batch(step)
+        for step in 0..<(try fixture.input("clean").shape.first ?? 0) {
+            let (noisy, clean) = try trace.batch(step, channels: model.imageChannels)
             let loss = RestorationLoss.l2(model(noisy, isTraining: true), clean)
             let weights = cosine(Double(step), of: 100, from: 1e-4, to: 1e-6)
             var (position, length) = (Double(step), first)
@@ -86,14 +89,22 @@ private struct Trace {
     init(_ store: ParameterStore, betas: [Double]?, _ fixture: Fixture) {
         self.store = store
         self.fixture = fixture
-        self.betas = betas.map { (Float($0[0]), Float($0[1])) } ?? (0.9, 0.999)
+        self.betas = betas.flatMap { $0.count == 2 ? (Float($0[0]), Float($0[1])) : nil } ?? (0.9, 0.999)
         moments = store.all.map { (.zeros($0.tensor.shape), .zeros($0.tensor.shape)) }
     }
 
-    func batch(_ step: Int) throws -> (noisy: Tensor, clean: Tensor) {
-        (
-            try fixture.input("noisy").row(step).channelsLastTensor,
-            try fixture.input("clean").row(step).channelsLastTensor
+    /// The images of a step, each `[N, C, H, W]` in the file.
+    func batch(_ step: Int, channels: Int) throws -> (noisy: Tensor, clean: Tensor) {
+        let (noisy, clean) = (try fixture.input("noisy"), try fixture.input("clean"))
+        guard clean.shape.count == 5, clean.shape == noisy.shape, clean.shape[2] == channels,
+            clean.elementCount > 0
+        else {
+            throw fixture.problem(
+                "its batches are \(noisy.shape) and \(clean.shape), need [steps, N, \(channels), H, W]")
+        }
+        return (
+            try noisy.row(step).channelsLastTensor,
+            try clean.row(step).channelsLastTensor
         )
     }
 
