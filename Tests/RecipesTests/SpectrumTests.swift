@@ -1,6 +1,7 @@
 import Archives
 import Autoregression
 import Images
+import Layers
 import Recipes
 import TestSupport
 import Testing

@@ -1,3 +1,4 @@
+import Layers
 import Tensors
 
 /// Images that a pyramid can take apart: `Tensor` in single precision with derivatives, `PreciseImages` in double.

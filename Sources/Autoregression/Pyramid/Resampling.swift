@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import Tensors
 
 /// How a map changes size along one axis; the matrices are those of `specs/nfig.md`, section 3.

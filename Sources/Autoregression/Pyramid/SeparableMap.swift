@@ -1,3 +1,4 @@
+import Layers
 import Tensors
 
 /// A linear map of images that acts along rows and columns separately: y = A·x·Bᵀ per channel.

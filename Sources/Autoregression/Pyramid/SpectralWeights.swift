@@ -1,3 +1,4 @@
+import Layers
 import Tensors
 
 /// Real weights of the Fourier coefficients of an image, equal for k and −k, so that filtering keeps images real and

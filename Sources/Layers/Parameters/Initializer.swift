@@ -6,6 +6,8 @@ public enum Initializer: Sendable, Hashable {
     case ones
     /// Independent normal values with mean 0.
     case normal(standardDeviation: Float)
+    /// The same with another deviation for each of so many equal runs of rows.
+    case normalBlocks([Float])
     /// U(−b, b) with b = √(6/(fanIn + fanOut)) (Glorot and Bengio 2010).
     case xavierUniform(fanIn: Int, fanOut: Int)
     /// Independent values from an interval.
@@ -45,6 +47,15 @@ public enum Initializer: Sendable, Hashable {
         case .ones: return Tensor(repeating: 1, shape: shape)
         case .normal(let deviation):
             return stream.normals(shape) * deviation
+        case .normalBlocks(let deviations):
+            let result = stream.normals(shape)
+            let run = shape.elementCount / max(1, deviations.count)
+            result.withMutableScalars { scalars in
+                for i in scalars.indices {
+                    scalars[i] *= deviations[min(i / max(1, run), deviations.count - 1)]
+                }
+            }
+            return result
         case .xavierUniform(let fanIn, let fanOut):
             let bound = (6 / Float(fanIn + fanOut)).squareRoot()
             let result = Tensor.uninitialized(shape)

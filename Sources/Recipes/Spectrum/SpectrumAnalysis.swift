@@ -3,6 +3,7 @@ import Autoregression
 import Checkpoints
 import Foundation
 import Images
+import Layers
 import Metrics
 import Tensors
 

@@ -1,5 +1,6 @@
 import Autoregression
 import Images
+import Layers
 import Metrics
 import Tensors
 

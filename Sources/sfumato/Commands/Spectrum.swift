@@ -2,6 +2,7 @@ import ArgumentParser
 import Autoregression
 import Checkpoints
 import Images
+import Layers
 import Recipes
 
 struct Spectrum: ParsableCommand {
