@@ -1,45 +1,28 @@
 import Layers
 import Tensors
 
-/// PyTorch's default for convolutions: U(−1/√fanIn, 1/√fanIn).
-func kaimingUniform(fanIn: Int) -> Initializer {
-    let bound = 1 / Float(fanIn).squareRoot()
-    return .uniform(low: -bound, high: bound)
-}
-
 extension Convolution {
     /// With the released autoencoder's first values.
-    static func plain(_ scope: Scope, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1)
-        -> Convolution
-    {
+    static func plain(
+        _ scope: Scope, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1, padding: Int? = nil
+    ) -> Convolution {
         Convolution(
-            scope, inputs, outputs, kernel: kernel, stride: stride,
-            weight: kaimingUniform(fanIn: inputs * kernel * kernel))
+            scope, inputs, outputs, kernel: kernel, stride: stride, padding: padding,
+            weight: .fanIn(inputs * kernel * kernel))
     }
 }
 
-/// GroupNorm → SiLU → 3×3 twice, plus the input, `[N, H, W, I]` → `[N, H, W, O]`.
+/// GroupNorm → SiLU → 3×3 twice, plus the input, `[N, H, W, I]` → `[N, H, W, O]`: latent diffusion's block.
 ///
 /// Parameters `norm1`, `conv1`, `norm2`, `conv2`, and `nin_shortcut` (1×1) when the widths differ.
 public struct VQVAEResidualBlock: Sendable {
-    let norm1: GroupNorm
-    let conv1: Convolution
-    let norm2: GroupNorm
-    let conv2: Convolution
-    let shortcut: Convolution?
+    private let block: KLBlock
 
     public init(_ scope: Scope, _ inputs: Int, _ outputs: Int) {
-        norm1 = GroupNorm(scope / "norm1", channels: inputs)
-        conv1 = .plain(scope / "conv1", inputs, outputs)
-        norm2 = GroupNorm(scope / "norm2", channels: outputs)
-        conv2 = .plain(scope / "conv2", outputs, outputs)
-        shortcut = inputs == outputs ? nil : .plain(scope / "nin_shortcut", inputs, outputs, kernel: 1)
+        block = KLBlock(scope, inputs, outputs, groups: 32, KLNames(.latentDiffusion))
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        let h = conv2(silu(norm2(conv1(silu(norm1(x))))))
-        return (shortcut?(x) ?? x) + h
-    }
+    public func callAsFunction(_ x: Tensor) -> Tensor { block(x) }
 }
 
 /// Attention of every pixel to every other, one head, plus the input. Parameters `norm`, `qkv`, `proj_out` (1×1).
@@ -66,18 +49,13 @@ public struct VQVAEAttentionBlock: Sendable {
 ///
 /// `[N, H, W, C]` → `[N, ⌊H/2⌋, ⌊W/2⌋, C]`. Parameters `conv`.
 public struct VQVAEDownsample: Sendable {
-    let weight: Tensor
-    let bias: Tensor
+    let convolution: Convolution
 
     public init(_ scope: Scope, channels: Int) {
-        weight = (scope / "conv").parameter(
-            "weight", [channels, channels, 3, 3], kaimingUniform(fanIn: 9 * channels))
-        bias = (scope / "conv").parameter("bias", [channels], .zeros)
+        convolution = .plain(scope / "conv", channels, channels, stride: 2, padding: 0)
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        x.padded(bottom: 1, right: 1).convolved(with: weight, bias: bias, stride: 2)
-    }
+    public func callAsFunction(_ x: Tensor) -> Tensor { convolution(x.padded(bottom: 1, right: 1)) }
 }
 
 /// Doubles the resolution: each pixel becomes four, then 3×3. Parameters `conv`.

@@ -168,18 +168,29 @@ struct NFIGCheck {
             let stored = prefix + rename(name)
             guard let expected = fixture.file[stored] else { continue }
             let found = gradients[tensor] ?? .zeros(tensor.shape)
-            result.addGradient(
-                Comparison(name: expected.name, found, expected: expected),
-                within: max(Self.tolerance(for: expected), rounding(of: expected, stored)))
+            if let comparison = cancelled(found, expected, stored) {
+                result.addGradient(comparison, within: 1e-5)
+            } else {
+                gradient(expected, found, like: tensor, channelsLast: false)
+            }
         }
     }
 
-    /// What rounding may do to a bias's gradient, relative to its RMS: 10⁻⁶ of the largest gradient of the weight beside
-    /// it. A bias that the next normalisation takes away again has no gradient at all, and both sides hold only this.
-    private func rounding(of expected: StoredTensor, _ name: String) -> Double {
-        guard name.hasSuffix(".bias"), let weight = fixture.file[name.dropLast(5) + ".weight"] else { return 0 }
+    /// A bias that the next normalisation takes away again has no gradient but rounding, on both sides. Such a bias is
+    /// compared in units of the weight beside it, by joining that weight's largest gradient to both.
+    private func cancelled(_ found: Tensor, _ expected: StoredTensor, _ name: String) -> Comparison? {
+        guard name.hasSuffix(".bias"), let weight = fixture.file[name.dropLast(5) + ".weight"] else {
+            return nil
+        }
+        let scale = weight.doubles.map(abs).max() ?? 0
         let values = expected.doubles
-        let rms = (values.reduce(0) { $0 + $1 * $1 } / Double(max(1, values.count))).squareRoot()
-        return rms > 0 ? 1e-6 * (weight.doubles.map(abs).max() ?? 0) / rms : 0
+        guard values.allSatisfy({ abs($0) < 1e-5 * scale }), found.elementCount == values.count else {
+            return nil
+        }
+        let shape = [values.count + 1]
+        return Comparison(
+            name: "\(expected.name) beside its weight's", found.scalars.map(Double.init) + [scale],
+            shape: shape,
+            expected: values + [scale], shape: shape)
     }
 }

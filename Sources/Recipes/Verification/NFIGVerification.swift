@@ -40,6 +40,13 @@ enum NFIGVerification: FixtureFamily {
             rebuild: verifyTransformer),
         Kind(
             config: ["patch_nums", "V", "cfg"], keys: ["output.step0.cfg_logits"], rebuild: verifySampling),
+        Kind(
+            config: ["target_channels", "z_channels", "num_sampling_steps"],
+            keys: ["input.sample_noises", "output.net"], rebuild: verifyHead),
+        Kind(config: ["H"], keys: ["output.level0", "input.x"], rebuild: verifyFARLevels),
+        Kind(config: ["cfg"], keys: ["output.temperature_nomask"], rebuild: verifyFARSchedules),
+        Kind(
+            config: ["diffloss_d", "levels"], keys: ["input.noise_init", "output.z"], rebuild: verifyFAR),
     ]
 
     static func recognizes(_ fixture: Fixture) -> Bool {

@@ -100,7 +100,8 @@ private struct AttentionPlan {
             let count = visible?[row] ?? keys
             var maximum = -Float.infinity
             for i in 0..<count { maximum = max(maximum, scale * values[i]) }
-            for i in 0..<count { values[i] = exponential(scale * values[i] - maximum) }
+            for i in 0..<count { values[i] = scale * values[i] - maximum }
+            if let base = values.baseAddress { backend.unary(.exp, base, base, count: count) }
             var sum = 0.0
             for i in 0..<count { sum += Double(values[i]) }
             let inverse = Float(1 / sum)
