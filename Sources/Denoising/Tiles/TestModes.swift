@@ -16,10 +16,9 @@ public enum TestModes {
 
     /// Four overlapping quarters, each cut again until it has at most `smallest`² pixels.
     ///
-    /// - Parameters:
-    ///   - receptiveField: quarters reach beyond the middle to a multiple of this, so that a network whose result
-    ///     depends on less gives the result of the whole image.
-    ///   - smallest: side of a square that is restored in one piece.
+    /// Quarters reach beyond the middle to the next multiple of `receptiveField`, which may be no pixel at all: the
+    /// published rule does not promise the result of the whole image. `MarginTiles` does.
+    /// - Parameter smallest: side of a square that is restored in one piece.
     public static func quartered(
         _ x: Tensor, receptiveField: Int, smallest: Int, _ restore: (Tensor) throws -> Tensor
     ) rethrows -> Tensor {
