@@ -6,7 +6,7 @@ public struct Verifier: Sendable {
     /// In order of asking; the first that recognises a case rebuilds it.
     public static let families: [any FixtureFamily.Type] = [
         DiCoVerification.self, DiffusionVerification.self, MetricsVerification.self,
-        DenoiseVerification.self, LINAVerification.self, NFIGVerification.self,
+        DenoiseVerification.self, NFIGVerification.self, LINAVerification.self,
     ]
 
     public init() {}
