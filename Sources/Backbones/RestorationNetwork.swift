@@ -30,10 +30,11 @@ public enum RestorationNetwork: Sendable, Hashable {
             let widths = [
                 head[0], shapes["m_down2.0.res.0.weight"]?[0] ?? 0, body[0], Self.bodyWidth(shapes),
             ]
-            self = .drunet(
-                DRUNet.Configuration(
-                    imageChannels: head[1] - 1, widths: widths,
-                    blockCount: Self.count(shapes, "m_down1.", suffix: ".res.0.weight")))
+            var configuration = DRUNet.Configuration(
+                imageChannels: head[1] - 1, widths: widths,
+                blockCount: Self.count(shapes, "m_down1.", suffix: ".res.0.weight"))
+            configuration.hasBiases = shapes["m_head.bias"] != nil
+            self = .drunet(configuration)
         } else {
             self = try Self.chain(shapes)
         }

@@ -62,19 +62,24 @@ public struct Convolution: Sendable {
 }
 
 /// Transposed convolution. `[N, H, W, I]` → `[N, H·stride, W·stride, O]` for a kernel as wide as the stride.
-/// Parameter `weight [I, O, k, k]`.
+/// Parameters `weight [I, O, k, k]`, `bias [O]`.
 public struct TransposedConvolution: Sendable {
     let weight: Tensor
+    let bias: Tensor?
     let stride: Int
 
     public init(
-        _ scope: Scope, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int,
+        _ scope: Scope, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int, hasBias: Bool = true,
         weight initializer: Initializer? = nil
     ) {
         let shape: Shape = [inputs, outputs, kernel, kernel]
         weight = scope.parameter("weight", shape, initializer ?? .fanIn(outputs * kernel * kernel))
+        bias = hasBias ? scope.parameter("bias", [outputs], .zeros) : nil
         self.stride = stride
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor { x.transposedConvolved(with: weight, stride: stride) }
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        let y = x.transposedConvolved(with: weight, stride: stride)
+        return bias.map { y + $0 } ?? y
+    }
 }

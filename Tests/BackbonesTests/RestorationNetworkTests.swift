@@ -178,4 +178,43 @@ import Testing
         #expect(Set(again.keys) == Set(store.all.map(\.name)))
         for (name, tensor) in store.all { #expect(again[name]?.scalars == tensor.scalars) }
     }
+
+    @Test(arguments: kernels) func `inference with folded parameters gives the same images`(
+        _ kernel: ConvolutionKernel
+    ) throws {
+        for network in Self.small(kernel) where network.kernel == kernel {
+            let store = ParameterStore(.initialized(seed: 3), isTracked: false)
+            let restorer = network.makeRestorer(store.scope)
+            for (name, tensor) in store.all where name.contains("beta") || name.contains("gamma") {
+                tensor.assign(RandomStream(seed: 1).normals(tensor.shape))
+            }
+            let parameters = Dictionary(
+                uniqueKeysWithValues: (store.all + store.buffers).map { ($0.name, $0.tensor) })
+            let tuning: [Float]? = restorer.tuningCount > 0 ? [0.3, 0.9] : nil
+            let x = RandomStream(seed: 5).uniforms([2, 6, 9, 2])
+            let condition = RestorationCondition(
+                sigma: 20, imageCount: 2, tuning: tuning.map { Tensor(shape: [1, 2], scalars: $0) })
+            let folded = try network.makeInferenceRestorer(parameters, tuning: tuning)
+            #expect(folded.tuningCount == 0)
+            let (a, b) = (restorer.restore(x, condition), folded.restore(x, condition))
+            for (a, b) in zip(a.scalars, b.scalars) { #expect(abs(a - b) < 2e-5, "\(network)") }
+        }
+    }
+
+    @Test func `a wrong number of tuning values is refused`() throws {
+        let network = RestorationNetwork.dncnn(DnCNNConfiguration(depth: 3, width: 4))
+        #expect(throws: ConfigurationError.self) { try network.makeInferenceRestorer([:], tuning: [1]) }
+    }
+
+    @Test func `a standard network may begin where a weighted one does`() {
+        var configuration = DnCNNConfiguration(depth: 3, width: 6, hasBatchNorm: false)
+        configuration.initialDensity = [0.7]
+        let plain = ParameterStore(.initialized(seed: 9), isTracked: false)
+        let standard = DnCNN(plain.scope, configuration)
+        configuration.initialDensity = nil
+        configuration.kernel = .weighted(KernelDensity([0.7]))
+        let weighted = DnCNN(ParameterStore(.initialized(seed: 9), isTracked: false).scope, configuration)
+        let x = RandomStream(seed: 2).uniforms([1, 7, 5, 1])
+        for (a, b) in zip(standard(x).scalars, weighted(x).scalars) { #expect(abs(a - b) < 1e-5) }
+    }
 }

@@ -19,6 +19,7 @@ struct ConvolutionChain: Sendable {
         var hasBiases = true
         var activation = ChainActivation.relu
         var kernel = ConvolutionKernel.standard
+        var initialDensity: [Float]?
         var gain: Float = 1
         var batchNormWeight = Initializer.ones
 
@@ -55,7 +56,11 @@ struct ConvolutionChain: Sendable {
 
     private static func initializer(_ layout: Layout, _ inputs: Int, _ outputs: Int) -> Initializer {
         switch layout.kernel {
-        case .standard: .orthogonal(gain: layout.gain)
+        case .standard:
+            layout.initialDensity.map {
+                .weighted(.kaimingNormalFanOut(for: [outputs, inputs, 3, 3]), KernelDensity($0))
+            }
+                ?? .orthogonal(gain: layout.gain)
         case .weighted: .kaimingNormalFanOut(for: [outputs, inputs, 3, 3])
         case .tunable: .fanIn(9 * inputs)
         }

@@ -1,10 +1,10 @@
 import Layers
 import Tensors
 
-/// DRUNet (arXiv 2008.13751; cszn/KAIR, `network_unet.py`, `UNetRes`): a U of residual blocks without biases, told
+/// DRUNet (arXiv 2008.13751; cszn/KAIR, `network_unet.py`, `UNetRes`): a U of residual blocks, told
 /// the noise level as a map. Four widths, halving by strided 2×2 convolutions, skips by addition.
 ///
-/// Parameters `m_head`, `m_down1…3`, `m_body`, `m_up3…1`, `m_tail`, each `.weight` only.
+/// Parameters `m_head`, `m_down1…3`, `m_body`, `m_up3…1`, `m_tail`, each `.weight`, without biases as published.
 public struct DRUNet: ImageRestorer {
     /// What a DRUNet is built from; the defaults are the published ones.
     public struct Configuration: Sendable, Hashable, Codable {
@@ -13,6 +13,8 @@ public struct DRUNet: ImageRestorer {
         public var widths = [64, 128, 256, 512]
         /// Residual blocks per level.
         public var blockCount = 4
+        /// Whether convolutions have biases; the published ones have none.
+        public var hasBiases = false
 
         public init(imageChannels: Int = 1, widths: [Int] = [64, 128, 256, 512], blockCount: Int = 4) {
             (self.imageChannels, self.widths, self.blockCount) = (imageChannels, widths, blockCount)
@@ -30,10 +32,10 @@ public struct DRUNet: ImageRestorer {
         let first: Convolution
         let second: Convolution
 
-        init(_ scope: Scope, _ channels: Int) {
+        init(_ scope: Scope, _ channels: Int, hasBias: Bool) {
             (first, second) = (
-                DRUNet.convolution(scope / "res.0", channels, channels),
-                DRUNet.convolution(scope / "res.2", channels, channels)
+                DRUNet.convolution(scope / "res.0", channels, channels, hasBias: hasBias),
+                DRUNet.convolution(scope / "res.2", channels, channels, hasBias: hasBias)
             )
         }
 
@@ -50,35 +52,39 @@ public struct DRUNet: ImageRestorer {
     public init(_ scope: Scope, _ configuration: Configuration) {
         self.configuration = configuration
         let (widths, count) = (configuration.widths, configuration.blockCount)
+        let hasBias = configuration.hasBiases
         precondition(widths.count == 4, "DRUNet has four widths, not \(widths)")
-        head = Self.convolution(scope / "m_head", configuration.imageChannels + 1, widths[0])
+        head = Self.convolution(
+            scope / "m_head", configuration.imageChannels + 1, widths[0], hasBias: hasBias)
         down = (0..<3).map { level in
             let scope = scope / "m_down\(level + 1)"
             return (
-                (0..<count).map { ResidualBlock(scope / $0, widths[level]) },
+                (0..<count).map { ResidualBlock(scope / $0, widths[level], hasBias: hasBias) },
                 Convolution(
                     scope / count, widths[level], widths[level + 1], kernel: 2, stride: 2, padding: 0,
-                    hasBias: false, weight: .orthogonal(gain: 0.2))
+                    hasBias: hasBias, weight: .orthogonal(gain: 0.2))
             )
         }
         // The published code gives a sequence of one module no index.
         body = (0..<count).map {
-            ResidualBlock(count == 1 ? scope / "m_body" : scope / "m_body" / $0, widths[3])
+            ResidualBlock(count == 1 ? scope / "m_body" : scope / "m_body" / $0, widths[3], hasBias: hasBias)
         }
         up = (0..<3).map { level in
             let scope = scope / "m_up\(level + 1)"
             return (
                 TransposedConvolution(
-                    scope / 0, widths[level + 1], widths[level], kernel: 2, stride: 2,
+                    scope / 0, widths[level + 1], widths[level], kernel: 2, stride: 2, hasBias: hasBias,
                     weight: .orthogonal(gain: 0.2)),
-                (0..<count).map { ResidualBlock(scope / ($0 + 1), widths[level]) }
+                (0..<count).map { ResidualBlock(scope / ($0 + 1), widths[level], hasBias: hasBias) }
             )
         }
-        tail = Self.convolution(scope / "m_tail", widths[0], configuration.imageChannels)
+        tail = Self.convolution(scope / "m_tail", widths[0], configuration.imageChannels, hasBias: hasBias)
     }
 
-    private static func convolution(_ scope: Scope, _ inputs: Int, _ outputs: Int) -> Convolution {
-        Convolution(scope, inputs, outputs, kernel: 3, hasBias: false, weight: .orthogonal(gain: 0.2))
+    private static func convolution(_ scope: Scope, _ inputs: Int, _ outputs: Int, hasBias: Bool)
+        -> Convolution
+    {
+        Convolution(scope, inputs, outputs, kernel: 3, hasBias: hasBias, weight: .orthogonal(gain: 0.2))
     }
 
     public var imageChannels: Int { configuration.imageChannels }

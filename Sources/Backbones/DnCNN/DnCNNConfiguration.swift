@@ -24,6 +24,8 @@ public struct DnCNNConfiguration: Sendable, Hashable, Codable {
     public var activation = ChainActivation.relu
     public var dialect = Dialect.kair
     public var kernel = ConvolutionKernel.standard
+    /// Coefficients of a density that a fresh standard kernel is multiplied by, once (`KernelDensity`).
+    public var initialDensity: [Float]?
     /// Whether the chain's result is subtracted from the input.
     public var isResidual = true
     /// Whether the input has the noise level as one more channel (FDnCNN).
@@ -56,6 +58,11 @@ public struct DnCNNConfiguration: Sendable, Hashable, Codable {
         guard depth >= 2 else {
             throw ConfigurationError(field: "depth", demand: "at least 2, found \(depth)")
         }
+        if let initialDensity, initialDensity.count != 1 || kernel != .standard {
+            throw ConfigurationError(
+                field: "initialDensity",
+                demand: "one coefficient, beside a standard kernel, found \(initialDensity)")
+        }
         guard width > 0, imageChannels > 0 else {
             throw ConfigurationError(
                 field: "width and imageChannels", demand: "above 0, found \(width) and \(imageChannels)")
@@ -68,7 +75,7 @@ public struct DnCNNConfiguration: Sendable, Hashable, Codable {
             hasBatchNorm: hasBatchNorm, batchNormEpsilon: batchNormEpsilon,
             batchNormMomentum: batchNormMomentum ?? (dialect == .kair ? 0.9 : 0.95),
             hasBiases: dialect == .kair, activation: activation, kernel: kernel,
-            gain: dialect == .kair ? 0.2 : 1,
+            initialDensity: initialDensity, gain: dialect == .kair ? 0.2 : 1,
             batchNormWeight: dialect == .kair ? .uniform(low: 0.1, high: 1) : .ones)
     }
 

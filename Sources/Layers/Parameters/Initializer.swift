@@ -20,6 +20,9 @@ public enum Initializer: Sendable, Hashable {
     case identity
     /// These values, in memory order.
     case values([Float])
+    /// Another initialiser's convolution weights times a spatial density: a standard convolution that begins where a
+    /// weighted one does, which is most of what weighted convolution gains early in training.
+    indirect case weighted(Initializer, KernelDensity)
 
     /// U(±1/√fanIn), PyTorch's default for the weight and the bias of a convolution or linear layer.
     public static func fanIn(_ count: Int) -> Initializer {
@@ -71,6 +74,12 @@ public enum Initializer: Sendable, Hashable {
                 shape: shape,
                 scalars: (0..<rows * columns).map { $0 / columns % columns == $0 % columns ? value : 0 })
         case .values(let values): return Tensor(shape: shape, scalars: values)
+        case .weighted(let base, let density):
+            let taps = density.product(axes: shape.rank - 2)
+            let rows = base.makeTensor(shape, from: stream).reshaped([
+                shape.elementCount / taps.count, taps.count,
+            ])
+            return (rows * Tensor(shape: [taps.count], scalars: taps)).reshaped(shape)
         }
     }
 

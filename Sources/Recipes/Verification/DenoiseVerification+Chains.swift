@@ -152,11 +152,11 @@ extension DenoiseVerification {
         guard widths.count == 4, widths.allSatisfy((1...4096).contains) else {
             throw UnsupportedFixture("\(fixture.name): DRUNet has four widths of 1 to 4096, not \(widths)")
         }
-        let model = DRUNet(
-            store.scope,
-            DRUNet.Configuration(
-                imageChannels: try fixture.count("out_nc"), widths: widths,
-                blockCount: try fixture.count("nb", in: 1...1000)))
+        var configuration = DRUNet.Configuration(
+            imageChannels: try fixture.count("out_nc"), widths: widths,
+            blockCount: try fixture.count("nb", in: 1...1000))
+        configuration.hasBiases = fixture.config["bias"]?.bool ?? false
+        let model = DRUNet(store.scope, configuration)
         try store.validate()
         let x = try fixture.imageTensor("x", channels: model.imageChannels + 1).variable
         guard x.shape[1] % 8 == 0, x.shape[2] % 8 == 0 else {
