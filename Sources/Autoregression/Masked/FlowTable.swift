@@ -28,7 +28,8 @@ public struct FlowTable: Codable, Hashable, Sendable {
 
     /// The training step that a standard normal number draws: early and late levels are rare.
     public func trainingStep(normal: Float) -> Int {
-        min(trainingSteps - 1, Int(1 / (1 + exp(-normal)) * Float(trainingSteps)))
+        let position = 1 / (1 + exp(-normal)) * Float(trainingSteps)
+        return position.isFinite ? min(trainingSteps - 1, Int(position)) : 0
     }
 
     /// The levels of sampling, noisiest first, ending with 0. The end points are shifted twice, as in the original.

@@ -32,7 +32,9 @@ public final class DiCo: Denoiser {
 
         func blocks(_ name: String, _ stage: Int, width: Int) -> [DiCoBlock] {
             (0..<configuration.depth[stage]).map {
-                DiCoBlock(scope / name / $0, channels: width, mlpRatio: configuration.mlpRatio)
+                DiCoBlock(
+                    scope / name / $0, channels: width, mlpRatio: configuration.mlpRatio,
+                    mixer: configuration.makeMixer)
             }
         }
         // The published code draws this kernel as the matrix [D, 9·C].

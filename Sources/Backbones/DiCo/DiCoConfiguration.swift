@@ -1,5 +1,14 @@
 import Layers
 
+/// Whatever takes the seat between a block's norm and its residual.
+public enum DiCoMixer: String, Codable, Hashable, Sendable, CaseIterable {
+    /// DiCo's own convolution module.
+    case convolution
+    /// LINA's linear attention in its division form.
+    case linearAttention
+    case softmaxAttention
+}
+
 /// What a DiCo is built from. The defaults are the published constructor's.
 public struct DiCoConfiguration: Codable, Hashable, Sendable {
     /// Channels of the images or latents.
@@ -19,6 +28,15 @@ public struct DiCoConfiguration: Codable, Hashable, Sendable {
     /// Side of the cells folded into channels before the first convolution (1, 2 or 4): the network then works at
     /// 1/patchSize of the resolution, which makes pixel-space training affordable on small machines.
     public var patchSize = 1
+    /// What mixes positions in every block; the settings below are for attention.
+    public var mixer = DiCoMixer.convolution
+    /// Channels of an attention head.
+    public var mixerHeadSize = 64
+    /// Whether a depthwise 5×5 convolution stands beside linear attention.
+    public var mixerConvolution = true
+    /// Side of the grid on which linear attention keeps a factor for every key and value, resized to the image; 0 for
+    /// none.
+    public var mixerGateSize = 0
 
     public init(
         inputChannels: Int = 4, hiddenSize: Int, depth: [Int], mlpRatio: Double = 2, classCount: Int = 1000,
@@ -68,5 +86,31 @@ public struct DiCoConfiguration: Codable, Hashable, Sendable {
         try require(
             (0..<1).contains(classDropout), "classDropout", "at least 0 and below 1, found \(classDropout)")
         try require([1, 2, 4].contains(patchSize), "patchSize", "1, 2 or 4, found \(patchSize)")
+        try require(
+            mixer == .convolution || mixerHeadSize > 0 && hiddenSize % mixerHeadSize == 0, "mixerHeadSize",
+            "a divisor of the hidden size \(hiddenSize), found \(mixerHeadSize)")
+        try require(mixerGateSize >= 0, "mixerGateSize", "at least 0, found \(mixerGateSize)")
+    }
+}
+
+extension DiCoConfiguration {
+    /// The mixer of a block of the given width.
+    func makeMixer(_ scope: Scope, channels: Int) -> any SpatialMixer {
+        let heads = max(1, channels / max(1, mixerHeadSize))
+        switch mixer {
+        case .convolution: return ConvolutionMixer(scope, channels: channels)
+        case .softmaxAttention:
+            return TokenMixerSeat(
+                SoftmaxAttention(
+                    scope / "attn", width: channels, heads: heads, normalizesQueriesAndKeys: true))
+        case .linearAttention:
+            var linear = LinearAttentionConfiguration(heads: heads)
+            linear.locality = mixerConvolution ? .depthwise : .none
+            if mixerGateSize > 0 {
+                linear.gate = .keysAndValues
+                linear.gateTable = GateTable(height: mixerGateSize, width: mixerGateSize, fit: .interpolated)
+            }
+            return TokenMixerSeat(LinearAttention(scope / "attn", width: channels, linear))
+        }
     }
 }

@@ -49,6 +49,10 @@ public struct LinearAttentionConfiguration: Codable, Hashable, Sendable {
         guard convolutionSize > 0, convolutionSize % 2 == 1 else {
             throw ConfigurationError(field: "convolutionSize", demand: "odd, found \(convolutionSize)")
         }
+        guard gate != .splitKeys || normalization == .division else {
+            throw ConfigurationError(
+                field: "gate", demand: "another one: only the division form has a normaliser to split")
+        }
         let stores = gate != .none && gate != .dynamic
         guard !stores || (gateTable?.count ?? 0) > 0 else {
             throw ConfigurationError(field: "gateTable", demand: "given for a gate with stored factors")

@@ -26,12 +26,12 @@ struct LINACheck {
 
     // MARK: Reading
 
-    /// An input of the given shape, nil for any extent.
+    /// An input of the given shape, nil for any extent above 0.
     func input(_ name: String, _ shape: [Int?]) throws -> Tensor {
         let stored = try fixture.input(name)
         try require(
             stored.shape.count == shape.count
-                && zip(stored.shape, shape).allSatisfy { $1 == nil || $0 == $1 },
+                && zip(stored.shape, shape).allSatisfy { $1 == nil ? $0 > 0 : $0 == $1 },
             "input.\(name) is \(stored.shape), needed \(shape.map { $0.map(String.init) ?? "any" })")
         return stored.tensor
     }
@@ -86,6 +86,13 @@ struct LINACheck {
     func positive(_ key: String) throws -> Int {
         let value = try fixture.integer(key)
         try require(value > 0, "its config needs a positive \"\(key)\", found \(value)")
+        return value
+    }
+
+    /// A positive number of the configuration.
+    func positiveNumber(_ key: String) throws -> Double {
+        let value = try fixture.number(key)
+        try require(value > 0 && value.isFinite, "its config needs a positive \"\(key)\", found \(value)")
         return value
     }
 

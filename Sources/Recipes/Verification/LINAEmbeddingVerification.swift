@@ -76,6 +76,7 @@ extension LINAVerification {
 
     static func verifyText(_ check: inout LINACheck) throws {
         let (textWidth, length) = (try check.positive("token_dim"), try check.positive("num_tokens"))
+        try check.require(length <= 512, "a prompt has at most 512 tokens, not \(length)")
         let store = check.store()
         let embedding = TextTokens(
             store.scope, textWidth: textWidth, width: try check.positive("embed_dim"), length: length)

@@ -36,7 +36,7 @@ extension LINACheck {
         let head = FlowHead(
             store.scope, channels: channels, patchSize: patch, conditionWidth: try positive("cond_dim"),
             width: try positive("embed_dim"), depth: try positive("depth"),
-            featureCount: config["freq_dim"]?.integer ?? 256)
+            featureCount: config["freq_dim"] == nil ? 256 : try positive("freq_dim"))
         try store.validate()
         return LoneFlowHead(
             flowHead: head, tokenGrid: TokenGrid(height, width), tokenWidth: patch * patch * channels)

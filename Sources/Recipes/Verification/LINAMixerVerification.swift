@@ -178,7 +178,7 @@ extension LINAVerification {
         let (mixer, layout) = try check.mixer(source, tokens: tokens)
         let store = check.store()
         let block = LINABlock(
-            store.scope, width: width, mlpRatio: try check.fixture.number("mlp_ratio"), mixer: mixer,
+            store.scope, width: width, mlpRatio: try check.positiveNumber("mlp_ratio"), mixer: mixer,
             epsilon: Float(check.config["layernorm_eps"]?.number ?? 1e-5))
         try store.validate()
         let x = try check.input("x", [nil, tokens, width]).variable
