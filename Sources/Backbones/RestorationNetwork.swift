@@ -24,9 +24,18 @@ public enum RestorationNetwork: Sendable, Hashable {
     /// whether a NAFNet's means are to be local.
     /// - Throws: `UnknownNetwork` when they are none of the family's.
     public init(inferredFrom shapes: [String: Shape]) throws {
+        // What follows reads extents without asking again.
+        for (name, shape) in shapes {
+            let isWeight = name.hasSuffix(".weight") || name.hasSuffix(".den") || name.hasSuffix(".alfa")
+            guard shape.extents.allSatisfy((1...1 << 20).contains), !isWeight || shape.rank > 0 else {
+                throw UnknownNetwork("\(name) is \(shape)")
+            }
+        }
         if shapes["intro.weight"] != nil {
             self = .nafnet(try Self.nafnet(shapes))
-        } else if let head = shapes["m_head.weight"], let body = shapes["m_down3.0.res.0.weight"] {
+        } else if let head = shapes["m_head.weight"], head.rank == 4,
+            let body = shapes["m_down3.0.res.0.weight"]
+        {
             let widths = [
                 head[0], shapes["m_down2.0.res.0.weight"]?[0] ?? 0, body[0], Self.bodyWidth(shapes),
             ]
@@ -60,9 +69,16 @@ public enum RestorationNetwork: Sendable, Hashable {
         func counts(_ part: String) -> [Int] {
             (0..<count(shapes, part + ".")).map { count(shapes, "\(part).\($0).") }
         }
-        return NAFNetConfiguration(
+        let result = NAFNetConfiguration(
             imageChannels: intro[1], width: intro[0], encoderBlocks: counts("encoders"),
             middleBlocks: count(shapes, "middle_blks."), decoderBlocks: counts("decoders"), kernel: kernel)
+        guard result.encoderBlocks.count == result.decoderBlocks.count, result.encoderBlocks.count <= 16
+        else {
+            throw UnknownNetwork(
+                "\(result.encoderBlocks.count) encoder levels and \(result.decoderBlocks.count) decoder levels make no NAFNet"
+            )
+        }
+        return result
     }
 
     /// DnCNN, FDnCNN or FFDNet.
@@ -91,7 +107,7 @@ public enum RestorationNetwork: Sendable, Hashable {
     }
 
     private static func kernel(_ shapes: [String: Shape]) -> ConvolutionKernel {
-        if let mlp = shapes["intro.mlp.weight"] {
+        if let mlp = shapes["intro.mlp.weight"], mlp.rank == 2 {
             return .tunable(KernelMixing(parameterCount: mlp[1], expansion: mlp[0] / max(1, mlp[1])))
         }
         if let weight = shapes["intro.weight"], weight.rank == 6 {

@@ -70,7 +70,19 @@ import Testing
             }
             #expect(try RestorationNetwork(inferredFrom: entry.shapes) == expected, "\(entry.name)")
         }
-        #expect(throws: UnknownNetwork.self) { try RestorationNetwork(inferredFrom: ["a.weight": [3, 3]]) }
+    }
+
+    @Test(
+        arguments: [
+            [:], ["a.weight": [3, 3]], ["intro.weight": [3]], ["intro.weight": [0, 3, 3, 3]],
+            ["intro.weight": [8, 3, 3, 3], "encoders.0.0.beta": [1, 8, 1, 1]], ["m_head.weight": [1]],
+            ["intro.mlp.weight": [2], "intro.weight": [4]], ["model.0.weight": [8, 1, 3, 3]],
+            ["model.0.weight": [8, 1, 3, 3], "model.2.weight": [5, 8, 3, 3]],
+            ["model.x.weight": [8, 1, 3, 3]],
+            ["m_head.weight": [4], "m_down3.0.res.0.weight": [3, 3, 3, 3]],
+        ] as [[String: Shape]])
+    func `parameters of no known network are refused`(_ shapes: [String: Shape]) {
+        #expect(throws: UnknownNetwork.self) { try RestorationNetwork(inferredFrom: shapes) }
     }
 
     /// Small networks of every kind and kernel.

@@ -1,5 +1,6 @@
 import Archives
 import Checkpoints
+import Foundation
 import TestSupport
 import Testing
 
@@ -15,6 +16,25 @@ import Testing
     func `every denoising case is rebuilt and agrees`(_ reference: ParityCase) {
         let report = Verifier().verify(path: reference.path)
         #expect(report.passes, "\(report.line)")
+    }
+
+    @Test(arguments: [
+        "pth_tiny_zip.pth", "pth_tiny_legacy.pth", "pth_tiny_parameters_zip.pth", "state_dict_index.json",
+    ])
+    func `files beside the cases are compared with what describes them`(_ name: String) {
+        let report = Verifier().verify(path: TestData.fixture("denoise/" + name))
+        #expect(report.passes, "\(report.line)")
+    }
+
+    @Test func `a PyTorch file that nothing describes is reported`() throws {
+        try withTemporaryFolder { folder in
+            let path = folder + "/weights.pth"
+            try FileManager.default.copyItem(
+                atPath: TestData.fixture("denoise/pth_tiny_zip.pth"), toPath: path)
+            let report = Verifier().verify(path: path)
+            #expect(!report.passes)
+            #expect(report.line.contains("weights.pth  not supported: a PyTorch file is compared with"))
+        }
     }
 
     /// Small ones of every kind.

@@ -149,25 +149,7 @@ extension DenoiseVerification {
         guard !files.isEmpty else { throw UnsupportedFixture("there is no \(stem)*.pth beside it") }
         var result = VerificationResult()
         for file in files {
-            let found = Dictionary(
-                try TorchFile(path: joinPath(folder, file)).stateDictionary().map { ($0.name, $0) }
-            ) { first, _ in first }
-            // Files may hold some of the tensors, but nothing else, and no other types.
-            for (tensorName, tensor) in found.sorted(by: { $0.key < $1.key }) {
-                guard let expected = fixture.file[tensorName] else {
-                    throw CheckpointFileError(file: file, tensor: tensorName, problem: "is not expected")
-                }
-                guard tensor.type == expected.type else {
-                    throw CheckpointFileError(
-                        file: file, tensor: tensorName,
-                        problem: "is \(tensor.type), expected \(expected.type)")
-                }
-                result.addOutput(
-                    Comparison(
-                        name: "\(file): \(tensorName)", tensor.doubles, shape: tensor.shape,
-                        expected: expected.doubles,
-                        shape: expected.shape), within: 0)
-            }
+            result.outputs += try compare(torchFile: joinPath(folder, file), with: fixture).outputs
         }
         return result
     }

@@ -14,6 +14,9 @@ public struct Verifier: Sendable {
     /// Never throws: whatever is wrong with the file is the outcome.
     public func verify(path: String) -> VerificationReport {
         do {
+            if let result = try DenoiseVerification.verifyCompanion(path: path) {
+                return VerificationReport(path: path, outcome: .compared(result))
+            }
             let fixture = try Fixture(path: path)
             guard let family = Self.families.first(where: { $0.recognizes(fixture) }) else {
                 return VerificationReport(path: path, outcome: .unsupported(Self.kind(of: fixture)))
