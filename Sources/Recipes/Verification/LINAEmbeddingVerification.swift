@@ -49,14 +49,17 @@ extension LINAVerification {
 
     static func verifyPositions(_ check: inout LINACheck) throws {
         let (height, columns) = try check.pair("base_size")
-        try check.output(
-            "table", gridPositionTable(TokenGrid(height, columns), width: try check.positive("dim")))
+        let width = try check.positive("dim")
+        try check.require(
+            width % 4 == 0, "four tables share the width, which must be a multiple of 4, not \(width)")
+        try check.output("table", gridPositionTable(TokenGrid(height, columns), width: width))
     }
 
     static func verifyFramePositions(_ check: inout LINACheck) throws {
         let (width, sizes) = (try check.positive("dim"), try check.fixture.integers("base_size"))
         try check.require(
-            sizes.count == 3 && sizes.allSatisfy { $0 > 0 }, "its base_size is no [frames, height, width]")
+            sizes.count == 3 && sizes.allSatisfy { $0 > 0 } && width % 4 == 0,
+            "its base_size is no [frames, height, width], or its width no multiple of 4")
         let grid = TokenGrid(sizes[1], sizes[2])
         let frames = try check.positive("frames")
         let store = check.store()
