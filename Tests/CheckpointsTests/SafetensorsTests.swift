@@ -173,7 +173,7 @@ import Testing
 
     @Test(arguments: [
         "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
-        "{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '>c8', 'fortran_order': False, 'shape': (1,), }",
         "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }",
         "{'descr': '<f4', 'shape': (1,), }",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
@@ -190,5 +190,14 @@ import Testing
         #expect(throws: CheckpointFileError.self) {
             try NumPyArray.read(ByteSlice(bytes), name: "x", file: "x.npz")
         }
+    }
+
+    @Test func `big-endian numbers are turned round`() throws {
+        let header = "{'descr': '>f4', 'fortran_order': True, 'shape': (2,), }"
+        let bytes: [UInt8] =
+            [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8) + [
+                63, 128, 0, 0, 64, 0, 0, 0,
+            ]
+        #expect(try NumPyArray.read(ByteSlice(bytes), name: "x", file: "x.npz").floats == [1, 2])
     }
 }

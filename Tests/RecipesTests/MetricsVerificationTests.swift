@@ -3,12 +3,12 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct MetricsVerificationTests {
-    /// What the family rebuilds; decoding and resizing of images and files of weights have families of their own.
+    /// Every prefix, so that a case without its family is noticed.
     static let cases = [
         "frechet_", "kid_", "inception_score_", "prdc_", "fid_infinity_", "memorisation_", "numpy_",
         "featnet_",
         "wavelet_", "spectrum_", "iqa_", "e2e_", "resize_", "generated_", "inception_block_",
-        "inception_full_",
+        "inception_full_", "lpips_", "images_", "files_",
     ].flatMap { ParityCase.all("metrics", prefix: $0) }
 
     @Test(.enabled(if: ParityCase.exist("metrics")), arguments: cases)

@@ -5,8 +5,7 @@ public enum NumPyArray {
     /// - Parameters:
     ///   - name: what to call the tensor.
     ///   - file: what errors call the data.
-    /// - Throws: `CheckpointFileError` when the header is damaged, or the array holds objects, text or big-endian
-    ///   numbers.
+    /// - Throws: `CheckpointFileError` when the header is damaged, or the array holds objects or text.
     public static func read(_ bytes: ByteSlice, name: String, file: String) throws -> StoredTensor {
         func fault(_ problem: String) -> CheckpointFileError {
             CheckpointFileError(file: file, tensor: name, problem: problem)
@@ -28,17 +27,16 @@ public enum NumPyArray {
         guard let header = NumPyHeader(parsing: text), let count = checkedElementCount(header.shape) else {
             throw fault("has a header that makes no sense: \(text.prefix(80))")
         }
-        guard let type = types.first(where: { header.description.dropFirst() == $0.key.dropFirst() })?.value,
-            !header.description.hasPrefix(">")
+        guard let type = types.first(where: { header.description.dropFirst() == $0.key.dropFirst() })?.value
         else {
             throw fault(
-                "holds \"\(header.description)\"; read are little-endian numbers of 1 to 8 bytes and truth values"
-            )
+                "holds \"\(header.description)\"; read are numbers of 1 to 8 bytes and truth values")
         }
-        let data = bytes[start + length..<bytes.count]
+        var data = bytes[start + length..<bytes.count]
         guard data.count == count * type.byteCount else {
             throw fault("is \(header.shape), \(count * type.byteCount) bytes, but has \(data.count)")
         }
+        if header.description.hasPrefix(">") { data = byteSwapped(data, size: type.byteCount) }
         let shape = header.shape
         if !header.isColumnMajor || shape.count < 2 {
             return StoredTensor(name: name, shape: shape, type: type, bytes: data)
@@ -80,6 +78,13 @@ public enum NumPyArray {
         "<f8": .float64, "<f4": .float32, "<f2": .float16, "<i8": .int64, "<i4": .int32, "<i2": .int16,
         "|i1": .int8, "|u1": .uint8, "|b1": .bool,
     ]
+
+    /// Big-endian scalars as little-endian ones.
+    private static func byteSwapped(_ data: ByteSlice, size: Int) -> ByteSlice {
+        data.withBytes { source in
+            ByteSlice((0..<source.count).map { source[$0 / size * size + size - 1 - $0 % size] })
+        }
+    }
 
     private static func rowMajor(_ data: ByteSlice, _ shape: [Int], _ type: StoredType) -> ByteSlice {
         // Column-major data of a shape is row-major data of the reversed shape.

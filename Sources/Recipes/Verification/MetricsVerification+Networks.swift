@@ -16,6 +16,14 @@ enum GeneratedWeights {
         return (0..<count).map { Float(offset + scale * (2 * unit(seed, $0) - 1)) }
     }
 
+    /// A tensor of a network that LPIPS looks through.
+    static func trunk(_ name: String, _ shape: [Int]) -> [Float] {
+        let count = shape.reduce(1, *)
+        if shape.count == 1 { return values(name, count: count, offset: 0, scale: 0.05) }
+        let fanIn = Double(shape.dropFirst().reduce(1, *))
+        return values(name, count: count, offset: 0, scale: (6 / fanIn).squareRoot())
+    }
+
     /// A tensor of the FID network.
     static func inception(_ name: String, _ shape: [Int]) -> [Float] {
         let count = shape.reduce(1, *)
@@ -133,7 +141,7 @@ extension MetricsVerification {
     }
 
     /// Stored maps `[N, C, H, W]` in memory order.
-    private static func channelsLast(_ stored: StoredTensor) -> Tensor {
+    static func channelsLast(_ stored: StoredTensor) -> Tensor {
         let (values, shape) = (stored.floats, stored.shape)
         let (c, size) = (shape[1], shape[2] * shape[3])
         let ordered = (0..<values.count).map { i in

@@ -45,6 +45,9 @@ enum MetricsVerification: FixtureFamily {
         Kind(keys: ["input.image_0", "output.tf1.0.2048"], rebuild: inceptionNetwork),
         Kind(keys: ["input.image", "output.pil*"], rebuild: resizing),
         Kind(keys: ["input.image", "output.*_299"], rebuild: networkResizing),
+        Kind(keys: ["input.a", "input.b", "output.baseline_no_linear"], rebuild: perceptualDistance),
+        Kind(keys: ["output.*.png", "output.*.jpg"], rebuild: decodedImages),
+        Kind(keys: ["output.*.npz/mu"], rebuild: storedArrays),
     ]
 
     static func recognizes(_ fixture: Fixture) -> Bool { kinds.contains { $0.matches(fixture) } }
