@@ -65,10 +65,13 @@ import Testing
 
 @Suite struct DiCoCostTests {
     @Test(arguments: [
-        ("dico-s", 4.236, 16.90), ("dico-b", 16.856, 67.26), ("dico-l", 60.169, 240.0), ("dico-xl", 87.221, 347.9),
+        ("dico-s", 4.236, 16.90), ("dico-b", 16.856, 67.26), ("dico-l", 60.169, 240.0),
+        ("dico-xl", 87.221, 347.9),
         ("dico-h", 194.03, 774.9),
     ])
-    func `multiply-accumulates are the published ones`(_ preset: String, _ at32: Double, _ at64: Double) throws {
+    func `multiply-accumulates are the published ones`(_ preset: String, _ at32: Double, _ at64: Double)
+        throws
+    {
         let configuration = try #require(DiCoConfiguration.presets[preset])
         let small = Double(configuration.multiplyAccumulates(height: 32, width: 32)) / 1e9
         let large = Double(configuration.multiplyAccumulates(height: 64, width: 64)) / 1e9

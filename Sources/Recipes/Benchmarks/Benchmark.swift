@@ -26,7 +26,8 @@ public struct Benchmark {
             let name = splitPath(path).name
             cases.append(.forward(name, configuration.model, size: configuration.data.size, batch: 16))
             cases.append(
-                .trainingStep(name, configuration.model, size: configuration.data.size, batch: configuration.batchSize))
+                .trainingStep(
+                    name, configuration.model, size: configuration.data.size, batch: configuration.batchSize))
         }
         if let recipe, fileExists(recipe) {
             let settings = try SamplingRecipe(recipeFile: recipe, overrides: [])
@@ -88,7 +89,9 @@ public struct BenchmarkResults: Sendable {
     public var rows: [Row] = []
 
     public var text: String {
-        var table = TextTable(["case, \(threads) threads, float32", "ms", "images/s", "GFLOP/s", "of peak", "MB"])
+        var table = TextTable([
+            "case, \(threads) threads, float32", "ms", "images/s", "GFLOP/s", "of peak", "MB",
+        ])
         table.add(["matrix product", "", "", TextTable.fixed(matrixProduct, digits: 1), "100 %"])
         for row in rows {
             table.add([
@@ -97,12 +100,14 @@ public struct BenchmarkResults: Sendable {
                 TextTable.fixed(100 * row.share, digits: 1) + " %", TextTable.fixed(row.megabytes, digits: 0),
             ])
         }
-        return table.text + "\ncopying memory: \(TextTable.fixed(copyBandwidth, digits: 1)) GB/s, reads and writes"
+        return table.text
+            + "\ncopying memory: \(TextTable.fixed(copyBandwidth, digits: 1)) GB/s, reads and writes"
     }
 
     public var json: JSONValue {
         [
-            "threads": .integer(threads), "precision": "float32", "matrixProductGigaflops": .number(matrixProduct),
+            "threads": .integer(threads), "precision": "float32",
+            "matrixProductGigaflops": .number(matrixProduct),
             "copyGigabytesPerSecond": .number(copyBandwidth),
             "cases": .array(
                 rows.map {

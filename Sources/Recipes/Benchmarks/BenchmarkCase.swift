@@ -16,7 +16,8 @@ struct BenchmarkCase {
 
 extension BenchmarkCase {
     /// The network alone, as sampling runs it: rows side by side on the threads.
-    static func forward(_ name: String, _ model: ModelSettings, size: ImageSize, batch: Int) -> BenchmarkCase {
+    static func forward(_ name: String, _ model: ModelSettings, size: ImageSize, batch: Int) -> BenchmarkCase
+    {
         BenchmarkCase(
             name: "\(name) forward, batch \(batch)", imageCount: batch,
             multiplyAccumulates: Double(batch * model.multiplyAccumulates(size))
@@ -30,7 +31,9 @@ extension BenchmarkCase {
 
     /// A whole training step: forward, backward, AdamW with the average of the weights. The backward pass counts
     /// twice the forward's operations, as everywhere.
-    static func trainingStep(_ name: String, _ model: ModelSettings, size: ImageSize, batch: Int) -> BenchmarkCase {
+    static func trainingStep(_ name: String, _ model: ModelSettings, size: ImageSize, batch: Int)
+        -> BenchmarkCase
+    {
         BenchmarkCase(
             name: "\(name) training step, batch \(batch)", imageCount: batch,
             multiplyAccumulates: 3 * Double(batch * model.multiplyAccumulates(size))
@@ -41,7 +44,8 @@ extension BenchmarkCase {
             let objective: any Objective =
                 model.learnsVariance
                 ? HybridObjective(process: GaussianProcess(.linear)) : RegressionObjective.flowMatching()
-            let task = DiffusionTask(model: network, objective: objective, seed: 1, labelDropout: model.labelDropout)
+            let task = DiffusionTask(
+                model: network, objective: objective, seed: 1, labelDropout: model.labelDropout)
             let (images, _, labels) = batchInput(model, size, batch)
             let data = ImageBatch(images: images, labels: labels, indices: Array(0..<batch))
             return {
@@ -57,7 +61,8 @@ extension BenchmarkCase {
         let evaluations = steps * (guided ? 2 : 1) * plan.items.count
         return BenchmarkCase(
             name: "\(name) sampling, \(plan.items.count) images", imageCount: plan.items.count,
-            multiplyAccumulates: Double(evaluations * plan.model.configuration.model.multiplyAccumulates(plan.size))
+            multiplyAccumulates: Double(
+                evaluations * plan.model.configuration.model.multiplyAccumulates(plan.size))
         ) {
             let generator = Generator(plan)
             return { generator.run { _ in true } }

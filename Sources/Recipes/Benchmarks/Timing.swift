@@ -4,7 +4,9 @@ import Tensors
 enum Timing {
     /// Runs `work` once to warm up, then until `seconds` have passed and at least `minimum` times.
     /// - Returns: seconds per run, in the order they were taken.
-    static func measure(seconds: Double = 1.5, minimum: Int = 3, maximum: Int = 1000, _ work: () throws -> Void) rethrows
+    static func measure(
+        seconds: Double = 1.5, minimum: Int = 3, maximum: Int = 1000, _ work: () throws -> Void
+    ) rethrows
         -> [Double]
     {
         try work()

@@ -50,7 +50,8 @@ extension CPUBackend {
                 n: geometry.inputChannels, k: rows, beta: 0)
             if let dBias {
                 sumRows(
-                    dy, nil, dBias, layout: ChannelLayout(samples: 1, rows: rows, channels: geometry.outputChannels))
+                    dy, nil, dBias,
+                    layout: ChannelLayout(samples: 1, rows: rows, channels: geometry.outputChannels))
             }
             return
         }

@@ -3,7 +3,8 @@
 extension Tensor {
     /// One AdamW update of a parameter, its moments and its moving average, in place.
     public static func updateAdamW(
-        _ weight: Tensor, gradient: Tensor, first: Tensor, second: Tensor, average: Tensor?, _ settings: AdamWStep
+        _ weight: Tensor, gradient: Tensor, first: Tensor, second: Tensor, average: Tensor?,
+        _ settings: AdamWStep
     ) {
         precondition(
             [gradient, first, second].allSatisfy { $0.shape == weight.shape },
