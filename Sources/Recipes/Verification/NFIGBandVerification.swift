@@ -49,6 +49,9 @@ extension NFIGVerification {
         try check.require(
             stored.elementCount == size * pyramid.levelCount, "cotangent.bands \(stored.shape) does not fit")
         let shape = Array(stored.shape.dropFirst())
+        try check.require(
+            shape == [x.shape[0], x.shape[3], x.shape[1], x.shape[2]],
+            "cotangent.bands \(stored.shape) does not fit")
         let values = stored.doubles
         let parts = (0..<pyramid.levelCount).map { level in
             let moved = AxisOrder.channelsLast(Array(values[level * size..<(level + 1) * size]), shape: shape)
@@ -103,10 +106,9 @@ extension NFIGVerification {
             PyramidConfiguration(grids: grids, basis: basis(check.fixture.string("basis")), sizing: .spectral)
         )
         let (x, other) = (try check.precise(input: "x"), try check.precise(input: "xhat"))
-        for image in [x, other] {
-            try check.require(
-                image.grid == pyramid.finest, "an image \(image.shape) is not of size \(pyramid.finest)")
-        }
+        try check.require(
+            x.grid == pyramid.finest && other.shape == x.shape,
+            "images \(x.shape) and \(other.shape) are not of size \(pyramid.finest)")
         try check.output("dof", pyramid.degreesOfFreedom)
         for level in grids.indices {
             let coarse = pyramid.down(x, to: level)

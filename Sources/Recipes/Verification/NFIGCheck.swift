@@ -41,12 +41,30 @@ struct NFIGCheck {
         return grids
     }
 
+    /// A size from the config.
+    func positive(_ key: String) throws -> Int {
+        let value = try fixture.integer(key)
+        try require(
+            (1...1 << 16).contains(value), "its config has \(value) under \"\(key)\", which is no size")
+        return value
+    }
+
+    /// A factor on a width, such as `mlp_ratio`.
+    func ratio(_ key: String, of width: Int) throws -> Double {
+        let value = try fixture.number(key)
+        try require(
+            value.isFinite && value * Double(width) >= 1 && value < 1024,
+            "its config has \(value) under \"\(key)\"")
+        return value
+    }
+
     /// An input `[…, C, H, W]` in double precision; a missing batch or channel axis counts as one.
     func precise(_ stored: StoredTensor) throws -> PreciseImages {
         var shape = stored.shape
         guard (2...4).contains(shape.count) else {
             throw CheckpointFileError(file: fixture.path, problem: "\(stored.name) \(shape) is no image")
         }
+        try require(stored.elementCount > 0, "\(stored.name) \(shape) is empty")
         while shape.count < 4 { shape.insert(1, at: shape.count == 3 ? 1 : 0) }
         let (values, moved) = AxisOrder.channelsLast(stored.doubles, shape: shape)
         return PreciseImages(shape: Shape(moved), values: values)
@@ -57,6 +75,7 @@ struct NFIGCheck {
     func images(input name: String) throws -> Tensor {
         let stored = try fixture.input(name)
         try requireRank(stored, 4)
+        try require(stored.elementCount > 0, "\(stored.name) \(stored.shape) is empty")
         return stored.channelsLastTensor
     }
 

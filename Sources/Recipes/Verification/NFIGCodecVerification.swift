@@ -10,9 +10,9 @@ extension NFIGVerification {
         let isDecoder = fixture.file.tensors(withPrefix: "param.up.").isEmpty == false
         let blocks = try fixture.integer("num_res_blocks")
         let configuration = VQVAEConfiguration(
-            imageChannels: try fixture.integer("in_channels"), width: try fixture.integer("ch"),
+            imageChannels: try check.positive("in_channels"), width: try check.positive("ch"),
             multipliers: try fixture.integers("ch_mult"), residualBlocks: blocks,
-            latentChannels: try fixture.integer("z_channels"), usesAttention: try fixture.bool("using_sa"),
+            latentChannels: try check.positive("z_channels"), usesAttention: try fixture.bool("using_sa"),
             usesMiddleAttention: try fixture.bool("using_mid_sa"))
         try configuration.validate()
         let channels = isDecoder ? configuration.latentChannels : configuration.imageChannels
@@ -27,8 +27,8 @@ extension NFIGVerification {
     }
 
     @Sendable static func verifyResidualBlock(_ check: inout NFIGCheck) throws {
-        let inputs = try check.fixture.integer("in_channels")
-        let outputs = try check.fixture.integer("out_channels")
+        let inputs = try check.positive("in_channels")
+        let outputs = try check.positive("out_channels")
         try requireGroups(check, inputs, outputs)
         try verifyModule(&check, channels: inputs) { scope in
             let block = VQVAEResidualBlock(scope, inputs, outputs)
@@ -37,7 +37,7 @@ extension NFIGVerification {
     }
 
     @Sendable static func verifyAttentionBlock(_ check: inout NFIGCheck) throws {
-        let channels = try check.fixture.integer("in_channels")
+        let channels = try check.positive("in_channels")
         try requireGroups(check, channels)
         try verifyModule(&check, channels: channels) { scope in
             let block = VQVAEAttentionBlock(scope, channels: channels)
@@ -47,7 +47,7 @@ extension NFIGVerification {
 
     /// Down or up: the sizes tell.
     @Sendable static func verifySizeChange(_ check: inout NFIGCheck) throws {
-        let channels = try check.fixture.integer("in_channels")
+        let channels = try check.positive("in_channels")
         let (x, y) = (try check.fixture.input("x"), try check.fixture.output("y"))
         try check.requireRank(x, 4)
         try check.requireRank(y, 4)

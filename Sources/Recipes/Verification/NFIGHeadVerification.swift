@@ -10,13 +10,13 @@ extension NFIGVerification {
     /// The head alone: network, loss at given steps, and a guided sampling run with recorded noise.
     @Sendable static func verifyHead(_ check: inout NFIGCheck) throws {
         let fixture = check.fixture
-        let (channels, width) = (try fixture.integer("target_channels"), try fixture.integer("width"))
+        let (channels, width) = (try check.positive("target_channels"), try check.positive("width"))
         let hasLevel = try fixture.bool("index")
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: true)
         let head = MARHead(
             store.scope / "net", channels: channels, outputs: 2 * channels,
-            conditionWidth: try fixture.integer("z_channels"), width: width,
-            depth: try fixture.integer("depth"))
+            conditionWidth: try check.positive("z_channels"), width: width,
+            depth: try check.positive("depth"))
         let level = hasLevel ? Linear(store.scope / "net.index_cond_embed", 1, width) : nil
         try store.validate()
         func condition(_ z: Tensor, _ index: Tensor?) -> Tensor {
@@ -25,12 +25,13 @@ extension NFIGVerification {
             return c + level(index)
         }
         let x = try matrix(check, "x", channels)
-        let z = try matrix(check, "z", try fixture.integer("z_channels"))
+        let z = try matrix(check, "z", try check.positive("z_channels"))
         let index = hasLevel ? try matrix(check, "index", 1).detached : nil
         let steps = try fixture.input("t").integers
         let rows = x.shape[0]
         try check.require(
-            steps.count == rows && z.shape[0] == rows && steps.allSatisfy { (0..<1000).contains($0) }
+            rows > 0 && steps.count == rows && z.shape[0] == rows
+                && steps.allSatisfy { (0..<1000).contains($0) }
                 && (index.map { $0.shape[0] == rows } ?? true),
             "inputs of different batches, or steps outside 0…999")
         let y = head(x, time: steps.map(Float.init), condition: condition(z, index))
@@ -76,10 +77,10 @@ extension NFIGVerification {
         _ check: inout NFIGCheck, _ head: MARHead, rows: Int, channels: Int, _ condition: (Tensor) -> Tensor
     ) throws {
         let fixture = check.fixture
-        let process = try TokenDiffusionModel.process(steps: try fixture.integer("num_sampling_steps"))
+        let process = try TokenDiffusionModel.process(steps: try check.positive("num_sampling_steps"))
         try check.output("timestep_map", process.timesteps)
         try check.output("betas_respaced", process.betas)
-        let z = try matrix(check, "sample_z", try fixture.integer("z_channels")).detached
+        let z = try matrix(check, "sample_z", try check.positive("z_channels")).detached
         let start = try matrix(check, "sample_noise0", channels).detached
         let noises = try fixture.input("sample_noises")
         try check.require(
@@ -155,20 +156,20 @@ extension NFIGVerification {
     @Sendable static func verifyFAR(_ check: inout NFIGCheck) throws {
         let fixture = check.fixture
         var configuration = MARConfiguration()
-        configuration.inputChannels = try fixture.integer("vae_embed_dim")
-        let side = Int(Double(try fixture.integer("seq")).squareRoot())
+        configuration.inputChannels = try check.positive("vae_embed_dim")
+        let side = Int(Double(try check.positive("seq")).squareRoot())
         (configuration.height, configuration.width) = (side, side)
-        configuration.hiddenSize = try fixture.integer("dim")
-        configuration.heads = try fixture.integer("heads")
-        configuration.encoderDepth = try fixture.integer("depth")
+        configuration.hiddenSize = try check.positive("dim")
+        configuration.heads = try check.positive("heads")
+        configuration.encoderDepth = try check.positive("depth")
         configuration.decoderDepth = configuration.encoderDepth
-        configuration.mlpRatio = try fixture.number("mlp_ratio")
-        configuration.classCount = try fixture.integer("classes")
-        configuration.bufferSize = try fixture.integer("buffer_size")
-        configuration.headDepth = try fixture.integer("diffloss_d")
-        configuration.headSize = try fixture.integer("diffloss_w")
+        configuration.mlpRatio = try check.ratio("mlp_ratio", of: configuration.hiddenSize)
+        configuration.classCount = try check.positive("classes")
+        configuration.bufferSize = try check.positive("buffer_size")
+        configuration.headDepth = try check.positive("diffloss_d")
+        configuration.headSize = try check.positive("diffloss_w")
         try check.require(
-            side > 0 && side * side == (try fixture.integer("seq")) && configuration.heads > 0
+            side > 0 && side * side == (try check.positive("seq")) && configuration.heads > 0
                 && configuration.hiddenSize % configuration.heads == 0, "its config describes no network")
         let store = ParameterStore(.loaded(fixture.parameterTensors), isTracked: true)
         let model = FAR(store.scope, configuration)
@@ -176,7 +177,7 @@ extension NFIGVerification {
         let stored = try fixture.input("tokens")
         let labels = try fixture.input("label").integers
         try check.require(
-            stored.shape == [labels.count, side * side, configuration.inputChannels]
+            !labels.isEmpty && stored.shape == [labels.count, side * side, configuration.inputChannels]
                 && labels.allSatisfy { (0..<configuration.classCount).contains($0) },
             "inputs do not fit the network")
         let tokens = stored.tensor.variable
@@ -196,7 +197,7 @@ extension NFIGVerification {
         let fixture = check.fixture
         let schedule = FARSchedule(
             levels: try fixture.integers("levels"), guidanceScale: try fixture.number("cfg"))
-        let process = try TokenDiffusionModel.process(steps: try fixture.integer("num_sampling_steps"))
+        let process = try TokenDiffusionModel.process(steps: try check.positive("num_sampling_steps"))
         let (count, grid, channels) = (labels.count, configuration.grid, configuration.inputChannels)
         let rows = count * grid.count
         let (starts, noises) = (try fixture.input("noise_init"), try fixture.input("noise_steps"))

@@ -9,7 +9,7 @@ extension NFIGVerification {
         let table = try check.rows(check.fixture.output("table"))
         let width = table.first?.count ?? 0
         try check.require(
-            width >= 2 && table.allSatisfy { (1...width - 2).contains($0[1]) && $0[0] > 0 },
+            width >= 3 && table.allSatisfy { (1...width - 2).contains($0[1]) && $0[0] > 0 },
             "output.table is no table of slots")
         let rebuilt = table.flatMap { row in
             let slots = QuantizerConfiguration.slots(refinements: row[0], levels: row[1])
@@ -26,7 +26,7 @@ extension NFIGVerification {
         let quantizer = try MultiScaleQuantizer(
             store.scope,
             QuantizerConfiguration(
-                vocabulary: try fixture.integer("vocab_size"), channels: try fixture.integer("Cvae"),
+                vocabulary: try check.positive("vocab_size"), channels: try check.positive("Cvae"),
                 pyramid: PyramidConfiguration(grids: grids), usesBands: false,
                 refinement: Float(try fixture.number("quant_resi")),
                 refinements: try fixture.integer("share_quant_resi"),
@@ -75,7 +75,7 @@ extension NFIGVerification {
         let quantizer = try MultiScaleQuantizer(
             store.scope,
             QuantizerConfiguration(
-                vocabulary: try fixture.integer("vocab_size"), channels: try fixture.integer("Cvae"),
+                vocabulary: try check.positive("vocab_size"), channels: try check.positive("Cvae"),
                 pyramid: PyramidConfiguration(
                     grids: try check.grids("grids"), basis: basis, bands: mask, sizing: sizing),
                 refinement: count > 0 ? Float(check.config["quant_resi"]?.number ?? 0.5) : 0,

@@ -1,0 +1,109 @@
+import Autoregression
+import Backbones
+import Checkpoints
+import Diffusion
+import Layers
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Recipes
+
+@Suite struct NextFrequencyTests {
+    @Test func `the autoencoder with its quantiser has the released checkpoint's names and shapes`() throws {
+        let text = String(
+            decoding: try bytes(of: TestData.fixture("nfig/keys_vae_ch160v4096z32.json")), as: UTF8.self)
+        let document = try JSONValue(parsing: text)
+        let released = try #require(document["tensors"]?.array).reduce(into: [String: [Int]]()) {
+            if let name = $1[0]?.string, let shape = $1[1]?.integers { $0[name] = shape }
+        }
+        let store = ParameterStore(.shapesOnly, isTracked: false)
+        _ = VQVAE(store.scope, VQVAEConfiguration())
+        _ = try MultiScaleQuantizer(store.scope / "quantize", QuantizerConfiguration())
+        let names = store.shapes.reduce(into: [String: [Int]]()) { $0[$1.name] = $1.shape.extents }
+        #expect(Set(names.keys).symmetricDifference(released.keys).sorted() == [])
+        for (name, shape) in released { #expect(names[name] == shape, "\(name)") }
+        #expect(store.scalarCount == document["parameters"]?.integer)
+    }
+
+    private static let grids = [Grid(4), Grid(8), Grid(16)]
+
+    private func tokenizer() throws -> OctaveTokenizer {
+        var measurement = try OctaveTokenizer.Measurement(grids: Self.grids, channels: 3)
+        measurement.add(RandomStream(seed: 1).normals([4, 16, 16, 3]))
+        return try OctaveTokenizer(grids: Self.grids, channels: 3, normalization: measurement.normalization)
+    }
+
+    private func sampling(_ guidance: LevelGuidance) -> BandSampling {
+        let path = FlowPath()
+        let times = [1.0, 0.75, 0.5, 0.25, 0]
+        let method = SamplingMethod(
+            solver: RungeKutta(.euler, path: path, times: times), grid: times.map { path.level(time: $0) },
+            path: path, startScale: 1)
+        return BandSampling(method, prediction: .flow, guidance: guidance)
+    }
+
+    @Test(arguments: [0, 2.0]) func `a diffusion backbone draws images band by band, each by its own seed`(
+        _ strength: Double
+    ) throws {
+        let tokenizer = try tokenizer()
+        let seat = BandSeat(levelCount: 3, channels: 3, classCount: 2)
+        let store = ParameterStore(.initialized(seed: 2), isTracked: false)
+        let network = DiCo(
+            store.scope,
+            DiCoConfiguration(
+                inputChannels: seat.inputChannels, hiddenSize: 8, depth: [1, 1, 1, 1, 1],
+                classCount: seat.labelCount, classDropout: 0, learnSigma: false))
+        for (name, tensor) in store.all where name.contains("final") || name.contains("adaLN") {
+            tensor.assign(RandomStream(seed: 5).stream(named: name).normals(tensor.shape) * 0.1)
+        }
+        let wide = FirstChannels(network: network, count: seat.outputChannels)
+        let sampling = sampling(LevelGuidance(strength: strength))
+        func run(_ seeds: [UInt64], _ labels: [Int?]) throws -> [Tensor] {
+            let session = sampling.session(
+                wide, seat: seat, tokenizer: tokenizer, seeds: seeds, labels: labels)
+            return NextFrequencyRun(session).map(\.preview)
+        }
+        let previews = try run([7, 8], [0, 1])
+        #expect(previews.map(\.shape) == Array(repeating: [2, 16, 16, 3], count: 3))
+        for level in 1..<3 {
+            let low = tokenizer.pyramid.down(previews[level], to: level - 1)
+            let before = tokenizer.pyramid.down(previews[level - 1], to: level - 1)
+            #expect(zip(low.scalars, before.scalars).allSatisfy { abs($0 - $1) < 1e-4 })
+        }
+        let alone = try run([8], [1])
+        #expect(zip(previews[2].samples(1..<2).scalars, alone[2].scalars).allSatisfy { abs($0 - $1) < 1e-4 })
+    }
+
+    @Test func `token heads draw bands too`() throws {
+        let tokenizer = try tokenizer()
+        let store = ParameterStore(.initialized(seed: 2), isTracked: false)
+        let model = TokenBandModel(
+            store.scope,
+            LevelBackboneConfiguration(
+                grids: (0..<3).map(tokenizer.tokenGrid), inputChannels: 3, width: 8, depth: 1, classCount: 2),
+            channels: 9, headWidth: 16, headDepth: 1)
+        func run(_ seeds: [UInt64], _ labels: [Int?]) throws -> Tensor {
+            try NextFrequencyRun(
+                BandSampling.session(
+                    model, tokenizer: tokenizer, steps: 3, guidance: LevelGuidance(strength: 1),
+                    temperature: 0.9, seeds: seeds, labels: labels)
+            ).finish()
+        }
+        let both = try run([3, 4], [1, nil])
+        #expect(both.shape == [2, 16, 16, 3] && both.nonFiniteCount == 0)
+        let alone = try run([4], [nil])
+        let scale = alone.scalars.map(abs).max() ?? 1
+        #expect(zip(both.samples(1..<2).scalars, alone.scalars).allSatisfy { abs($0 - $1) < 1e-4 * scale })
+    }
+}
+
+/// A network whose last channels nobody asked for.
+private struct FirstChannels: Denoiser {
+    let network: any Denoiser
+    let count: Int
+
+    func predict(_ noisy: Tensor, time: [Float], labels: [Int?]) -> Tensor {
+        network.predict(noisy, time: time, labels: labels).channels(0..<count)
+    }
+}
