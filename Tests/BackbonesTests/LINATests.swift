@@ -35,6 +35,11 @@ import Testing
         let configuration = try #require(LINAConfiguration.presets[preset])
         try configuration.validate()
         try expect(configuration.parameterShapes, equal: key)
+        let trained = configuration.parameterShapes.filter {
+            LINAConfiguration.isTrained($0.name) && $0.name != "text_embed.weight"
+        }
+        let manifest = try Self.manifest()
+        #expect(trained.reduce(0) { $0 + $1.shape.elementCount } == manifest[key]?["trainable"]?.integer)
     }
 
     @Test func `autoencoders have the released names and shapes`() throws {

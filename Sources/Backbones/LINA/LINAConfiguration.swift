@@ -130,4 +130,11 @@ public struct LINAConfiguration: Codable, Hashable, Sendable {
         _ = LINA(store.scope, self)
         return store.shapes
     }
+
+    /// Whether the published training changes a parameter. Norms of label or text, the frame term and the unused patches
+    /// of the condition network stay as they begin.
+    public static func isTrained(_ name: String) -> Bool {
+        !["label_embed.norm.", "text_embed.norm.", "video_pos_embed.", "video_encoder.patch_embed."]
+            .contains(where: name.hasPrefix)
+    }
 }

@@ -168,15 +168,23 @@ extension LINAVerification {
         let z = model.features(of: tokens, visible: visible, condition: model.condition(labels: labels))
         try check.output("z", z)
 
+        try verifyMARLoss(&check, model, tokens: tokens, features: z, mask: mask, store)
+    }
+
+    /// The diffusion loss over the hidden tokens, and its gradients.
+    private static func verifyMARLoss(
+        _ check: inout LINACheck, _ model: MAR, tokens: Tensor, features z: Tensor, mask: [Double],
+        _ store: ParameterStore
+    ) throws {
         let repeats = try check.positive("diffusion_batch_mul")
-        let rows = repeats * samples * count
+        let rows = repeats * mask.count
         let process = GaussianProcess(.cosine)
         let objective = HybridObjective(process: process)
         let example = objective.example(
             clean: tokens.repeatedSamples(repeats).reshaped([rows, model.tokenWidth]),
             noise: try check.input("noise", [rows, model.tokenWidth]),
             steps: try check.steps("t", count: rows, below: process.stepCount))
-        let features = z.repeatedSamples(repeats).reshaped([rows, configuration.hiddenSize])
+        let features = z.repeatedSamples(repeats).reshaped([rows, model.configuration.hiddenSize])
         let output = model.head(
             example.input, time: example.time, condition: model.headCondition(features))
         let weights = (0..<repeats).flatMap { _ in mask }

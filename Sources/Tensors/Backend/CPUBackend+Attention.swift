@@ -80,52 +80,71 @@ extension CPUBackend {
         _ dk: Output,
         _ dv: Output, queries: HeadLayout, keys: HeadLayout, scale: Float
     ) {
-        let (heads, width, stride) = (queries.heads, queries.width, queries.channels)
         for (gradient, layout) in [(dq, queries), (dk, keys), (dv, keys)] {
             gradient.update(repeating: 0, count: layout.rows * layout.channels)
         }
-        func task(_ index: Int, _ p: Output, _ dp: Output) {
-            let (sample, head) = (index / heads, index % heads)
-            for first in Swift.stride(from: 0, to: queries.tokens, by: Self.queryBlock) {
-                let rows = min(Self.queryBlock, queries.tokens - first)
-                let row = sample * queries.tokens + first
-                let offset = row * stride + head * width
-                for start in Swift.stride(from: 0, to: keys.tokens, by: Self.keyBlock) {
-                    let columns = min(Self.keyBlock, keys.tokens - start)
-                    let position = (sample * keys.tokens + start) * stride + head * width
-                    OneDNN.stridedProduct(
-                        q + offset, false, stride, k + position, true, stride, p, columns, m: rows,
-                        n: columns,
-                        k: width, scale: scale, beta: 0)
-                    sfumato_softmax_recompute(
-                        p, logSum + (sample * heads + head) * queries.tokens + first, 1, Int64(rows),
-                        Int64(columns))
-                    OneDNN.stridedProduct(
-                        p, true, columns, dy + offset, false, stride, dv + position, stride, m: columns,
-                        n: width,
-                        k: rows, scale: 1, beta: 1)
-                    OneDNN.stridedProduct(
-                        dy + offset, false, stride, v + position, true, stride, dp, columns, m: rows,
-                        n: columns,
-                        k: width, scale: 1, beta: 0)
-                    sfumato_softmax_stream_backward(
-                        p, dp, delta + row * heads + head, Int64(heads), scale, Int64(rows), Int64(columns))
-                    OneDNN.stridedProduct(
-                        dp, false, columns, k + position, false, stride, dq + offset, stride, m: rows,
-                        n: width,
-                        k: columns, scale: 1, beta: 1)
-                    OneDNN.stridedProduct(
-                        dp, true, columns, q + offset, false, stride, dk + position, stride, m: columns,
-                        n: width,
-                        k: rows, scale: 1, beta: 1)
-                }
-            }
-        }
-        parallelFor(queries.samples * heads, grain: 1) { begin, end in
-            let blocks = Storage(byteCount: 2 * Self.queryBlock * Self.keyBlock * 4)
+        let pass = AttentionBackwardPass(
+            q: q, k: k, v: v, dy: dy, logSum: logSum, delta: delta, dq: dq, dk: dk, dv: dv, queries: queries,
+            keys: keys, scale: scale)
+        let size = Self.queryBlock * Self.keyBlock
+        parallelFor(queries.samples * queries.heads, grain: 1) { begin, end in
+            let blocks = Storage(byteCount: 2 * size * 4)
             for index in begin..<end {
-                task(index, blocks.floats(), blocks.floats(offset: Self.queryBlock * Self.keyBlock))
+                pass.head(
+                    index, queryBlock: Self.queryBlock, keyBlock: Self.keyBlock, blocks.floats(),
+                    blocks.floats(offset: size))
             }
         }
+    }
+}
+
+/// The backward pass of attention; heads are independent of one another.
+private struct AttentionBackwardPass {
+    let q, k, v, dy, logSum, delta: Input
+    let dq, dk, dv: Output
+    let queries, keys: HeadLayout
+    let scale: Float
+
+    /// Goes through all pairs of blocks of one sample's head. `p` and `dp` have room for a block of scores.
+    func head(_ index: Int, queryBlock: Int, keyBlock: Int, _ p: Output, _ dp: Output) {
+        let (sample, head) = (index / queries.heads, index % queries.heads)
+        for first in Swift.stride(from: 0, to: queries.tokens, by: queryBlock) {
+            let rows = min(queryBlock, queries.tokens - first)
+            for start in Swift.stride(from: 0, to: keys.tokens, by: keyBlock) {
+                let columns = min(keyBlock, keys.tokens - start)
+                block(
+                    head, row: sample * queries.tokens + first, rows: rows, key: sample * keys.tokens + start,
+                    columns: columns, logSum + index * queries.tokens + first, p, dp)
+            }
+        }
+    }
+
+    /// Adds what one block of queries and one of keys give each other. `row` and `key` count over all samples.
+    private func block(
+        _ head: Int, row: Int, rows: Int, key: Int, columns: Int, _ logSum: Input, _ p: Output, _ dp: Output
+    ) {
+        let (width, stride) = (queries.width, queries.channels)
+        let offset = row * stride + head * width
+        let position = key * stride + head * width
+        func scores(_ a: Input, _ b: Input, _ c: Output, _ scale: Float) {
+            OneDNN.stridedProduct(
+                a, false, stride, b, true, stride, c, columns, m: rows, n: columns, k: width, scale: scale,
+                beta: 0)
+        }
+        func gather(_ weights: Input, _ a: Input, _ c: Output, transposed: Bool) {
+            OneDNN.stridedProduct(
+                weights, transposed, columns, a, false, stride, c, stride, m: transposed ? columns : rows,
+                n: width,
+                k: transposed ? rows : columns, scale: 1, beta: 1)
+        }
+        scores(q + offset, k + position, p, scale)
+        sfumato_softmax_recompute(p, logSum, 1, Int64(rows), Int64(columns))
+        gather(p, dy + offset, dv + position, transposed: true)
+        scores(dy + offset, v + position, dp, 1)
+        sfumato_softmax_stream_backward(
+            p, dp, delta + row * queries.heads + head, Int64(queries.heads), scale, Int64(rows),
+            Int64(columns))
+        gather(dp, k + position, dq + offset, transposed: false)
+        gather(dp, q + offset, dk + position, transposed: true)
     }
 }

@@ -24,22 +24,8 @@ extension Tensor {
         let meanKey = (normalizing ?? k).detached.spatialMean()
         let state = core.state()
         let y = core.queriesTimes(state)
-        let normalizer = core.dot(core.q, meanKey, perSample: true)
-        let factor = Tensor.uninitialized(normalizer.shape)
-        // a_i = −(G_i·out_i)/D_i needs 1/D_i once more; where D_i was replaced it is constant.
-        var replaced: [Int] = []
-        normalizer.withScalars { d in
-            factor.withMutableScalars { r in
-                for i in d.indices {
-                    var value = d[i] + epsilon
-                    if abs(value) < Self.smallestNormalizer {
-                        value = value < 0 ? -Self.smallestNormalizer : Self.smallestNormalizer
-                        replaced.append(i)
-                    }
-                    r[i] = 1 / (count * value)
-                }
-            }
-        }
+        let (factor, replaced) = Self.inverseNormalizers(
+            core.dot(core.q, meanKey, perSample: true), epsilon: epsilon, count: count)
         core.scale(y, factor, into: y)
         return y.recorded([self, k, v] + (normalizing.map { [$0] } ?? [])) { gradient, wanted in
             let pull = core.dot(gradient, y, perSample: false) * factor * -count
@@ -55,6 +41,27 @@ extension Tensor {
             guard wanted.count > 3 else { return [dq, dk + mean, dv] }
             return [dq, dk, dv, Tensor.zeros(dk.shape) + mean]
         }
+    }
+
+    /// 1/(count·(d + ε)), and where `smallestNormalizer` stood in: a constant, through which nothing flows back.
+    private static func inverseNormalizers(_ normalizer: Tensor, epsilon: Float, count: Float) -> (
+        Tensor, [Int]
+    ) {
+        let factor = Tensor.uninitialized(normalizer.shape)
+        var replaced: [Int] = []
+        normalizer.withScalars { d in
+            factor.withMutableScalars { r in
+                for i in d.indices {
+                    var value = d[i] + epsilon
+                    if abs(value) < smallestNormalizer {
+                        value = value < 0 ? -smallestNormalizer : smallestNormalizer
+                        replaced.append(i)
+                    }
+                    r[i] = 1 / (count * value)
+                }
+            }
+        }
+        return (factor, replaced)
     }
 
     /// out_i = (s/N)·q_i·S + (1 − s·q_i·k̄)·v̄ in every head, s = d^(−1/2): the weights of the values sum to one and may
