@@ -9,6 +9,7 @@ struct Inspect: ParsableCommand {
             Examples:
               sfumato inspect samplers/weights/cifar10-dico.safetensors
               sfumato inspect configs/cifar10-dico.yaml --size 64 --set model.hiddenSize=128
+              sfumato inspect outputs/cifar10-dico --loss-plot loss.png
 
             Operations are multiply-accumulates of convolutions and linear layers for one image, the count that papers \
             call FLOPs. A filter is dead when its weights are below a thousandth of its stage's RMS.
@@ -18,11 +19,14 @@ struct Inspect: ParsableCommand {
     var source: String
     @Option(help: "Count the cost of images of this size, as 64 or 48x32.")
     var size: ImageSize?
+    @Option(help: "Draw the loss of a run's folder into this PNG or JPEG.", completion: .file())
+    var lossPlot: String?
     @Flag(help: "Print the result as JSON.")
     var json = false
     @OptionGroup var settings: OverrideOptions
 
     func run() throws {
+        if let lossPlot { try LossPlot(runFolder: source).image(title: source).write(to: lossPlot) }
         let inspection = try Inspection(path: source, size: size, overrides: settings.overrides())
         if json { inspection.json.printLine() } else { print(inspection.text) }
     }
