@@ -100,7 +100,7 @@ private final class EchoNetwork: Denoiser {
         for level in 0..<3 {
             let example = BandExample(
                 x, level: level, network: network, seat: seat, tokenizer: tokenizer, noise: ContextNoise(),
-                stream: RandomStream(seed: 1))
+                streams: (0..<3).map { RandomStream(seed: $0) })
             let width = level == 0 ? 2 : 6
             #expect(example.clean.shape.channels == width)
             let y = example.denoiser.predict(example.clean, time: [0, 1, 2], labels: [0, nil, 4])
@@ -116,6 +116,12 @@ private final class EchoNetwork: Denoiser {
             #expect(distance(both.samples(3..<6), both.samples(0..<3)) == 0)
         }
         #expect(seat.labelCount == 18)
+    }
+
+    @Test func `places of a batch are shared out by weight`() {
+        #expect(LevelShares([1, 1, 2]).levels(0..<8).sorted() == [0, 0, 1, 1, 2, 2, 2, 2])
+        #expect(Array(LevelShares([1, 3]).levels(0..<12)[4..<8]) == LevelShares([1, 3]).levels(4..<8))
+        #expect(LevelShares(tokens: [Grid(2), Grid(2), Grid(4)]).weights == [0.25, 0.25, 0.5])
     }
 
     @Test func `numbers of other levels are refused`() throws {

@@ -93,6 +93,8 @@ import Testing
         var map = pyramid.down(x, to: 0)
         for level in 1..<pyramid.levelCount {
             let next = pyramid.replacingBand(of: map, with: other, level: level)
+            let detail = pyramid.detail(x, level: level)
+            #expect(distance(pyramid.bandProjection(detail, level: level), detail) < 1e-5)
             #expect(distance(pyramid.resize(next, from: level, to: level - 1), map) < 1e-5)
             map = next
         }

@@ -108,20 +108,17 @@ public struct BandExample: Sendable {
 
     /// - Parameters:
     ///   - images: `[N, H, W, C]`.
-    ///   - stream: decides the noise on the context; one per batch.
+    ///   - streams: one per image; they decide the noise on the context.
     public init(
         _ images: Tensor, level: Int, network: any Denoiser, seat: BandSeat, tokenizer: OctaveTokenizer,
-        noise: ContextNoise, stream: RandomStream
+        noise: ContextNoise, streams: [RandomStream]
     ) {
         clean = tokenizer.tokens(images, level: level).detached
-        let count = images.shape[0]
         let previous = level > 0 ? tokenizer.pyramid.down(images, to: level - 1) : nil
-        let shares = (0..<count).map {
-            noise.training * stream.stream(named: "share").uniform(at: UInt64($0))
-        }
+        let shares = streams.map { noise.training * $0.stream(named: "share").uniform(at: 0) }
         let context = ContextNoise.added(
             to: tokenizer.context(previous, level: level), shares: shares,
-            streams: (0..<count).map { stream.stream(named: "context").stream(UInt64($0)) })
+            streams: streams.map { $0.stream(named: "context") })
         denoiser = BandDenoiser(network, seat: seat, level: level, context: context, noise: shares)
     }
 }

@@ -87,6 +87,13 @@ public struct FrequencyPyramid: Sendable {
         return resize(previous, from: level - 1, to: level) + detail(image, level: level)
     }
 
+    /// The part of a level's map that no coarser level can hold: v − resize(down(v)). With spectral sizing an orthogonal
+    /// projection; for diffusing a band on grids that do not double, applied to noise and to predictions.
+    public func bandProjection<Field: ImageField>(_ v: Field, level: Int) -> Field {
+        guard level > 0 else { return v }
+        return v - resize(resize(v, from: level, to: level - 1), from: level - 1, to: level)
+    }
+
     /// Degrees of freedom that each level adds: h_iw_i − h_{i−1}w_{i−1}.
     public var degreesOfFreedom: [Int] {
         grids.indices.map { grids[$0].count - ($0 > 0 ? grids[$0 - 1].count : 0) }
