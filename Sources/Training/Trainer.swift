@@ -73,7 +73,12 @@ public final class Trainer {
             for (name, value) in evaluation.parts { report.parts[name, default: 0] += value / Double(count) }
             for (index, parameter) in optimizer.parameters.enumerated() {
                 guard let gradient = evaluation.gradients[parameter.tensor] else { continue }
-                if let sum = sums[index] { sum.accumulate(gradient) } else { sums[index] = gradient }
+                // The sum is made in place, in memory that no other gradient shares.
+                if let sum = sums[index] {
+                    sum.accumulate(gradient)
+                } else {
+                    sums[index] = count > 1 ? gradient.copied : gradient
+                }
             }
         }
         report.gradientNorm = try gradientNorm(sums, step: step) / Double(count)
