@@ -109,7 +109,7 @@ private struct ToyPredictor: MaskedTokenPredictor {
     @Test func `draws repeat and stay in range`() {
         let objective = MaskedFlowObjective(repeats: 2)
         func draw(_ seed: UInt64) -> MaskedFlowObjective.Draw {
-            objective.draw(samples: 3, tokens: 12, width: 2, from: RandomStream(seed: seed))
+            objective.draw(samples: 0..<3, tokens: 12, width: 2, from: RandomStream(seed: seed))
         }
         let (first, again) = (draw(1), draw(1))
         #expect(first.visible == again.visible && first.levels == again.levels)
@@ -124,11 +124,26 @@ private struct ToyPredictor: MaskedTokenPredictor {
         }
     }
 
+    @Test func `a split batch draws the same numbers`() {
+        let objective = MaskedFlowObjective(repeats: 2)
+        func draw(_ samples: Range<Int>) -> MaskedFlowObjective.Draw {
+            objective.draw(samples: samples, tokens: 6, width: 2, from: RandomStream(seed: 1))
+        }
+        let (whole, part) = (draw(0..<3), draw(2..<3))
+        #expect(whole.visible[2] == part.visible[0])
+        for pass in 0..<2 {
+            let place = 3 * pass + 2
+            #expect(
+                whole.noise.samples(place..<place + 1).scalars == part.noise.samples(pass..<pass + 1).scalars)
+            #expect(whole.levels[6 * place..<6 * place + 6] == part.levels[6 * pass..<6 * pass + 6])
+        }
+    }
+
     @Test func `the loss has the derivative of its formula`() {
         let objective = MaskedFlowObjective(repeats: 2)
         let tokens = RandomStream(seed: 1).normals([2, 12, 2])
         let condition = RandomStream(seed: 2).normals([2, 2])
-        let draw = objective.draw(samples: 2, tokens: 12, width: 2, from: RandomStream(seed: 4))
+        let draw = objective.draw(samples: 0..<2, tokens: 12, width: 2, from: RandomStream(seed: 4))
         expectDerivative(
             of: { operands in
                 var predictor = ToyPredictor()

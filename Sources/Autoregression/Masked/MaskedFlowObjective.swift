@@ -41,20 +41,23 @@ public struct MaskedFlowObjective: Codable, Hashable, Sendable {
         public var velocities: Tensor
     }
 
-    /// Draws for N samples from one stream.
-    public func draw(samples: Int, tokens: Int, width: Int, from stream: RandomStream) -> Draw {
+    /// Draws for the samples at the given places of a step's whole batch: a batch that is split draws the same numbers.
+    public func draw(samples: Range<Int>, tokens: Int, width: Int, from stream: RandomStream) -> Draw {
         let ratio = ratio.ratio(quantile: stream.stream(named: "ratio").uniformDouble(at: 0))
         let visibleCount = tokens - MaskSchedule.rounded.maskedCount(ratio: ratio, tokens: tokens)
         let orders = stream.stream(named: "order")
-        let normals = stream.stream(named: "level")
+        let pairs = (0..<repeats).flatMap { pass in samples.map { (UInt64(pass), UInt64($0)) } }
+        func streams(_ name: String) -> [RandomStream] {
+            let named = stream.stream(named: name)
+            return pairs.map { named.stream($0).stream($1) }
+        }
         return Draw(
-            visible: (0..<samples).map {
+            visible: samples.map {
                 Array(orders.stream(UInt64($0)).permutation(count: tokens).prefix(visibleCount))
             },
-            levels: (0..<repeats * samples * tokens).map {
-                table.trainingStep(normal: normals.normal(at: UInt64($0)))
-            },
-            noise: stream.stream(named: "noise").normals([repeats * samples, tokens, width]))
+            levels: streams("level").flatMap { stream in
+                (0..<tokens).map { table.trainingStep(normal: stream.normal(at: UInt64($0))) }
+            }, noise: .concatenateSamples(streams("noise").map { $0.normals([1, tokens, width]) }))
     }
 
     /// - Parameters:
