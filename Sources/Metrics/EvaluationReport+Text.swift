@@ -3,13 +3,19 @@ import Checkpoints
 extension EvaluationReport {
     /// A table for people.
     public var text: String {
+        let reference = referenceCount.map(String.init) ?? "of unknown count"
         var lines = [
-            "samples \(sampleCount), reference \(referenceCount), held out \(heldOutCount.map(String.init) ?? "none")"
+            "samples \(sampleCount), reference \(reference), held out \(heldOutCount.map(String.init) ?? "none")"
         ]
-        let header = ["metric", "samples", heldOutCount == nil ? "" : "held-out real", "method"]
+        let header = ["metric", "samples", "", heldOutCount == nil ? "" : "held-out real", "method"]
         let table =
             [header]
-            + rows.map { [$0.metric, Self.number($0.value), $0.heldOut.map(Self.number) ?? "", $0.method] }
+            + rows.map {
+                [
+                    $0.metric, Self.number($0.value), $0.deviation.map { "± " + Self.number($0) } ?? "",
+                    $0.heldOut.map(Self.number) ?? "", $0.method,
+                ]
+            }
         lines += Self.aligned(table)
         if !bands.isEmpty {
             lines += [
@@ -26,6 +32,11 @@ extension EvaluationReport {
                     ]
                 })
         }
+        if let neighbours { lines += [""] + neighbours.lines }
+        if let inception {
+            lines += ["", "inception: weights \(inception.digest.prefix(12)), mode \(inception.mode)"]
+        }
+        for fact in facts { lines.append("\(fact.name): \(fact.value)") }
         if let featuresDigest { lines += ["", "features: FeatNet-32, weights \(featuresDigest.prefix(12))"] }
         return lines.joined(separator: "\n")
     }
@@ -33,13 +44,18 @@ extension EvaluationReport {
     /// The same for programs.
     public var json: JSONValue {
         [
-            "samples": .integer(sampleCount), "reference": .integer(referenceCount),
+            "samples": .integer(sampleCount), "reference": referenceCount.map { .integer($0) } ?? .null,
+            "inceptionDigest": inception.map { .string($0.digest) } ?? .null,
+            "inceptionMode": inception.map { .string($0.mode) } ?? .null,
+            "facts": .object(Dictionary(facts.map { ($0.name, .string($0.value)) }) { $1 }),
+            "neighbours": neighbours?.json ?? .null,
             "heldOut": heldOutCount.map { .integer($0) } ?? .null,
             "featuresDigest": featuresDigest.map { .string($0) } ?? .null,
             "metrics": .array(
                 rows.map { row in
                     [
                         "name": .string(row.metric), "value": .number(row.value),
+                        "deviation": row.deviation.map { .number($0) } ?? .null,
                         "heldOut": row.heldOut.map { .number($0) } ?? .null, "method": .string(row.method),
                     ]
                 }),
@@ -56,6 +72,8 @@ extension EvaluationReport {
     }
 
     /// Four significant digits.
+    public static func formatted(_ value: Double) -> String { number(value) }
+
     static func number(_ value: Double) -> String {
         guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
         let magnitude = abs(value)

@@ -6,14 +6,22 @@ import Tensors
 public struct EvaluationReport: Sendable {
     /// One number.
     public struct Row: Sendable {
-        /// `fd-feat`, `fd-wm`, `kid-feat`, `precision`, `recall`, `density`, `coverage`, `lsd`, `spectral-fd`,
-        /// `nn-ratio`.
+        /// A name of `Metric.all`, or of `PairMetric`.
         public let metric: String
         public let value: Double
+        /// Over subsets, splits or images, where the protocol has a spread.
+        public var deviation: Double?
         /// The same for the held-out real images: what a perfect model would get.
         public let heldOut: Double?
         /// How it was computed, in a line.
         public let method: String
+
+        public init(
+            metric: String, value: Double, deviation: Double? = nil, heldOut: Double? = nil, method: String
+        ) {
+            (self.metric, self.value, self.deviation) = (metric, value, deviation)
+            (self.heldOut, self.method) = (heldOut, method)
+        }
     }
 
     /// A range of spatial frequencies.
@@ -24,92 +32,83 @@ public struct EvaluationReport: Sendable {
         public let decibels: Double
     }
 
-    public let rows: [Row]
-    public let bands: [Band]
+    public var rows: [Row] = []
+    public private(set) var bands: [Band] = []
+    /// Decibels per frequency of samples and reference, from one cycle per side on.
+    public private(set) var spectra: (samples: [Double], reference: [Double])?
+    public private(set) var neighbours: NeighbourReport?
     public let sampleCount: Int
-    public let referenceCount: Int
+    /// Nil for statistics of unknown origin.
+    public let referenceCount: Int?
     public let heldOutCount: Int?
     /// Digest of the feature network's weights.
-    public let featuresDigest: String?
-    public let warnings: [String]
+    public private(set) var featuresDigest: String?
+    /// Digest and mode of the FID network, where one was given.
+    public private(set) var inception: (digest: String, mode: String)?
+    public var warnings: [String] = []
+    /// Facts of the protocol: names of the sets, digests of data.
+    public var facts: [(name: String, value: String)] = []
 
     public subscript(metric: String) -> Row? { rows.first { $0.metric == metric } }
+
+    /// A report without scores of sets, for scores of pairs.
+    public init(sampleCount: Int, referenceCount: Int) {
+        (self.sampleCount, self.referenceCount, heldOutCount) = (sampleCount, referenceCount, nil)
+    }
 
     /// - Parameters:
     ///   - heldOut: real images that are not in the reference, as many as there are samples.
     /// - Throws: `MetricError` when features of different networks meet or a set is too small.
     public init(
-        samples: SampleSetMeasures, reference: SampleSetMeasures, heldOut: SampleSetMeasures? = nil
+        samples: SampleSetMeasures, reference: SampleSetMeasures, heldOut: SampleSetMeasures? = nil,
+        metrics: [Metric] = Metric.standard
     ) throws {
-        guard samples.featuresDigest == reference.featuresDigest else {
+        try Self.checkExtractors(samples, reference)
+        let manifolds = ManifoldStore(reference)
+        let own = MetricScorer(samples, reference, realManifolds: manifolds, test: heldOut)
+        let real = heldOut.map { MetricScorer($0, reference, realManifolds: manifolds, test: nil) }
+        (sampleCount, referenceCount, heldOutCount) = (
+            samples.count, reference.knownCount, heldOut?.count
+        )
+        for metric in Metric.all where metrics.contains(metric) {
+            guard let score = try own.score(metric) else { continue }
+            var method = metric.method
+            if metric.needsInception, let mode = samples.inception?.mode { method += ", \(mode)" }
+            rows.append(
+                Row(
+                    metric: metric.name, value: score.value, deviation: score.deviation,
+                    heldOut: try real?.score(metric)?.value, method: method))
+        }
+        bands = try Self.bands(samples, reference)
+        if let a = samples.spectra, let b = reference.spectra, a.hasSize(of: b) {
+            spectra = (a.decibels, b.decibels)
+        }
+        let wantsNeighbours = metrics.contains { ["nn-ratio", "authpct", "ct"].contains($0.name) }
+        if wantsNeighbours, let x = samples.features, let y = reference.features {
+            neighbours = try NeighbourReport(samples: x, reference: y, heldOut: heldOut?.features)
+        }
+        featuresDigest = samples.features == nil ? nil : samples.featuresDigest
+        inception = samples.inception.map { ($0.digest, $0.mode) }
+        warnings = EvaluationWarnings.of(samples, reference, heldOut, metrics)
+    }
+
+    private static func checkExtractors(_ samples: SampleSetMeasures, _ reference: SampleSetMeasures) throws {
+        if let a = samples.featuresDigest, let b = reference.featuresDigest, a != b {
             throw MetricError(
                 "\(samples.name) and \(reference.name) were measured with different feature networks; "
                     + "measure both with the same weights.")
         }
-        let manifold = try reference.features.flatMap { features in
-            features.rows < 7 ? nil : try Manifold(features, largestK: 5, name: reference.name)
+        guard let a = samples.inception, let b = reference.inception else { return }
+        guard b.mode.isEmpty || a.mode == b.mode else {
+            throw MetricError(
+                "\(reference.name) was measured in the mode \(b.mode), \(samples.name) in \(a.mode); "
+                    + "use --mode \(b.mode).")
         }
-        let own = try Self.scores(samples, reference, manifold)
-        let real = try heldOut.map { try Self.scores($0, reference, manifold) } ?? [:]
-        rows = Self.methods.compactMap { metric, method in
-            own[metric].map { Row(metric: metric, value: $0, heldOut: real[metric], method: method) }
+        guard b.digest.isEmpty || a.digest == b.digest else {
+            throw MetricError(
+                "\(reference.name) was measured with other Inception weights (\(b.digest.prefix(12))…) than "
+                    + "\(samples.name) (\(a.digest.prefix(12))…); measure both with the same.")
         }
-        bands = try Self.bands(samples, reference)
-        (sampleCount, referenceCount, heldOutCount) = (samples.count, reference.count, heldOut?.count)
-        featuresDigest = samples.featuresDigest
-        warnings = Self.warnings(samples, reference, heldOut)
-    }
-
-    /// In the order of printing.
-    private static let methods = [
-        ("fd-feat", "Fréchet distance of FeatNet-32 features (128)"),
-        ("fd-wm", "Fréchet distance of standardised wavelet-modulus features (264), floor 0.02"),
-        ("kid-feat", "unbiased MMD² of FeatNet-32 features, cubic kernel, all images"),
-        ("precision", "k = 3, FeatNet-32 features"),
-        ("recall", "k = 3, FeatNet-32 features"),
-        ("density", "k = 5, FeatNet-32 features"),
-        ("coverage", "k = 5, FeatNet-32 features"),
-        ("lsd", "log-spectral distance of mean luma spectra, dB"),
-        ("spectral-fd", "Fréchet distance of log-spectra of R, G, B"),
-        ("nn-ratio", "median distance to the nearest reference image over the same between reference images"),
-    ]
-
-    private static func scores(
-        _ samples: SampleSetMeasures, _ reference: SampleSetMeasures, _ manifold: Manifold?
-    ) throws -> [String: Double] {
-        var scores: [String: Double] = [:]
-        scores["fd-wm"] = try WaveletModulus.distance(samples.wavelets, reference: reference.wavelets)
-            .distance
-        if let own = samples.features, let real = reference.features {
-            scores["fd-feat"] = try FrechetDistance.between(
-                FeatureStatistics(of: own, name: samples.name),
-                FeatureStatistics(of: real, name: reference.name)
-            ).distance
-            scores["kid-feat"] = try KernelDistance.squaredDiscrepancy(own, real)
-            if let manifold, own.rows >= 7 {
-                let samples = try Manifold(own, largestK: 5, name: samples.name)
-                try addNeighbourScores(samples, manifold, to: &scores)
-            }
-        }
-        if let own = samples.spectra, let real = reference.spectra, own.hasSize(of: real) {
-            scores["lsd"] = try SpectralDistance(own, reference: real).logSpectral
-            scores["spectral-fd"] = try SpectralDistance.frechet(own, reference: real).distance
-        }
-        return scores
-    }
-
-    private static func addNeighbourScores(
-        _ own: Manifold, _ real: Manifold, to scores: inout [String: Double]
-    ) throws {
-        let three = try ManifoldMetrics(samples: own, reference: real, k: 3)
-        let five = try ManifoldMetrics(samples: own, reference: real, k: 5)
-        (scores["precision"], scores["recall"]) = (three.precision, three.recall)
-        (scores["density"], scores["coverage"]) = (five.density, five.coverage)
-        let toReference = try Neighbours.nearest(of: own.features, in: real.features).compactMap {
-            $0.first?.distance
-        }
-        let spacing = median(real.radii(1))
-        if spacing > 0 { scores["nn-ratio"] = median(toReference) / spacing }
     }
 
     /// Octaves of spatial frequency.
@@ -129,35 +128,6 @@ public struct EvaluationReport: Sendable {
             first = last + 1
         }
         return bands
-    }
-
-    private static func warnings(
-        _ samples: SampleSetMeasures, _ reference: SampleSetMeasures, _ heldOut: SampleSetMeasures?
-    ) -> [String] {
-        var warnings: [String] = []
-        let sets = [samples, reference]
-        for set in sets where set.count <= WaveletModulus.dimensions {
-            warnings.append(
-                "\(set.name): \(set.count) images are fewer than the features' dimensions; Fréchet distances are "
-                    + "comparable only at equal counts.")
-        }
-        for set in sets where set.duplicateCount > 0 {
-            warnings.append("\(set.name): \(set.duplicateCount) of \(set.count) images are exact duplicates.")
-        }
-        for set in sets where set.spectra == nil {
-            warnings.append("\(set.name): images of different sizes, so no spectra were compared.")
-        }
-        if let own = samples.spectra, let real = reference.spectra, !own.hasSize(of: real) {
-            warnings.append(
-                "images are \(own.spectrum.width)×\(own.spectrum.height) and \(real.spectrum.width)×"
-                    + "\(real.spectrum.height), so no spectra were compared.")
-        }
-        if let heldOut, heldOut.count != samples.count {
-            warnings.append(
-                "the held-out set has \(heldOut.count) images, the samples \(samples.count): distances fall with the "
-                    + "count, so the columns do not compare.")
-        }
-        return warnings
     }
 }
 

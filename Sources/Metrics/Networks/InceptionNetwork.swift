@@ -41,7 +41,7 @@ public enum InceptionMode: String, Sendable, CaseIterable {
 public struct InceptionNetwork: Sendable {
     public static let side = 299
     public static let dimensions = 2048
-    private static let outputs = 1008
+    static let outputs = 1008
     private static let stages = [
         "Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "Mixed_5b",
         "Mixed_5c",

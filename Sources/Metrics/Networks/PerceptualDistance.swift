@@ -1,3 +1,4 @@
+import Checkpoints
 import Images
 import Tensors
 
@@ -38,6 +39,28 @@ public struct PerceptualDistance: Sendable {
         self.trunk = try PerceptualTrunk(backbone, trunk)
         self.heads = try backbone.channels.enumerated().map { tap, channels in
             try heads("lin\(tap).model.1.weight", [1, channels, 1, 1])
+        }
+    }
+
+    /// - Parameters:
+    ///   - trunkPath: torchvision's weights of the network, or a saved LPIPS module.
+    ///   - headPath: the published `alex.pth`, `vgg.pth` or `squeeze.pth`; nil when the first file has them.
+    public init(_ backbone: Backbone, trunkPath: String, headPath: String?) throws {
+        let trunk = try Self.plainNames(WeightsFile.read(path: trunkPath))
+        let heads = try headPath.map { try WeightsFile.read(path: $0) } ?? trunk
+        try self.init(
+            backbone, trunk: WeightSource(trunk, file: trunkPath),
+            heads: WeightSource(heads, file: headPath ?? trunkPath))
+    }
+
+    /// A saved module names its trunk `net.sliceK.N`, torchvision `features.N`.
+    private static func plainNames(_ tensors: [StoredTensor]) -> [StoredTensor] {
+        tensors.map { tensor in
+            let parts = tensor.name.split(separator: ".")
+            guard parts.count > 3, parts[0] == "net", parts[1].hasPrefix("slice") else { return tensor }
+            var renamed = tensor
+            renamed.name = "features." + parts.dropFirst(2).joined(separator: ".")
+            return renamed
         }
     }
 

@@ -22,6 +22,23 @@ public struct WeightSource: Sendable {
         }
     }
 
+    /// The tensors of any file of weights, under their published names.
+    public init(_ tensors: [StoredTensor], file: String) {
+        let byName = Dictionary(tensors.map { ($0.name, $0) }) { first, _ in first }
+        self.init { name, shape in
+            guard let stored = byName[name] else {
+                throw CheckpointFileError(
+                    file: file, tensor: name,
+                    problem: "is missing; the file holds \(byName.count) tensors of another network")
+            }
+            guard stored.shape == shape else {
+                throw CheckpointFileError(
+                    file: file, tensor: name, problem: "is \(stored.shape), the network needs \(shape)")
+            }
+            return stored.floats
+        }
+    }
+
     private init(prefix: String, _ source: WeightSource) { (self.prefix, load) = (prefix, source.load) }
 
     /// The parameters whose names continue with `name` and a dot.

@@ -5,140 +5,202 @@ import Metrics
 import Tensors
 import Training
 
+/// What is to be evaluated, and how.
+public struct EvaluationRequest: Sendable {
+    /// A folder, zip or npz of images; nil when they are generated.
+    public var samples: String?
+    /// Samples made on the way instead.
+    public var generation: GenerationPlan?
+    /// Real data: images, statistics, or a file of `configs/` whose data, and whose held-out part, are taken.
+    public var against: String
+    /// Real images that are not in the reference; nil takes them out of it.
+    public var heldOut: String?
+    /// Names; empty for the usual ones.
+    public var metrics: [String] = []
+    /// At most so many reference images, drawn evenly.
+    public var limit = 10_000
+    /// Weights of the FID network.
+    public var inception: String?
+    public var mode = InceptionMode.tensorFlow1
+    /// LPIPS's network, its weights, and its heads where they have a file of their own.
+    public var lpips = PerceptualDistance.Backbone.alex
+    public var lpipsTrunk: String?
+    public var lpipsHeads: String?
+    /// Where features are kept between runs; nil for nowhere.
+    public var cache: String?
+
+    public init(samples: String? = nil, generation: GenerationPlan? = nil, against: String) {
+        (self.samples, self.generation, self.against) = (samples, generation, against)
+    }
+}
+
 /// Scores a set of samples against real data, beside an equally large set of real images held out from it: what a
 /// perfect model would score.
 public struct Evaluation: Sendable {
-    /// The metrics there are, in the order of the report.
-    public static let metrics = [
-        "fd-feat", "fd-wm", "kid-feat", "precision", "recall", "density", "coverage", "lsd", "spectral-fd",
-        "nn-ratio",
-    ]
-    /// Those that need FeatNet's weights.
-    private static let learned: Set<String> = [
-        "fd-feat", "kid-feat", "precision", "recall", "density", "coverage", "nn-ratio",
-    ]
-
-    public let samples: any ImageDataset
-    public let reference: any ImageDataset
-    public let heldOut: (any ImageDataset)?
-    public let metrics: [String]
-    private let network: FeatNet?
+    public let request: EvaluationRequest
+    public let metrics: EvaluationMetrics
+    public let samples: any ImageSource
+    /// Nil when the reference is statistics alone.
+    public let reference: (any ImageSource)?
+    public let heldOut: (any ImageSource)?
     public private(set) var warnings: [String] = []
+    private let stored: SampleSetMeasures?
+    private let network: FeatNet?
+    private let extractor: InceptionExtractor?
 
-    /// - Parameters:
-    ///   - samples: a folder, zip or npz.
-    ///   - against: real data, or a file of `configs/` whose data, and whose held-out part, are taken.
-    ///   - heldOut: real images that are not in the reference; nil takes them out of it.
-    ///   - metrics: empty for all.
-    ///   - limit: at most so many reference images, drawn evenly.
-    /// - Throws: `EvaluationError`, errors of opening data.
-    public init(samples: String, against: String, heldOut: String?, metrics: [String], limit: Int) throws {
-        for metric in metrics where !Self.metrics.contains(metric) {
-            let hint = nearestName(to: metric, in: Self.metrics).map { "did you mean \"\($0)\"?" }
+    /// Opens everything, and checks that the metrics can be had.
+    /// - Throws: `EvaluationError`, errors of opening data and weights.
+    public init(_ request: EvaluationRequest) throws {
+        self.request = request
+        var metrics =
+            request.metrics.isEmpty
+            ? EvaluationMetrics(hasInception: request.inception != nil)
+            : try EvaluationMetrics(named: request.metrics)
+        if request.inception == nil, let metric = metrics.sets.first(where: \.needsInception) {
             throw EvaluationError(
-                "there is no metric \"\(metric)\"; \(hint ?? "known are \(Self.metrics.joined(separator: ", "))")"
+                "\(metric.name) needs Inception's weights; give pt_inception-2015-12-05-6726825d.pth with --inception"
             )
         }
-        let samples = try SampleSet.open(samples)
-        let real = try Self.realData(against, heldOut: heldOut, count: samples.count)
-        self.samples = samples
-        self.reference = Subset(real.reference, limit: limit)
-        self.heldOut = real.heldOut.map { Subset($0, limit: samples.count) }
-        let wanted = metrics.isEmpty ? Self.metrics : metrics
+        samples = try Self.samples(request)
+        let isPaired = metrics.sets.isEmpty && !metrics.pairs.isEmpty
+        let real = try EvaluationReference(
+            request.against, heldOut: request.heldOut, holdout: isPaired ? 0 : samples.count,
+            limit: isPaired || !metrics.pairs.isEmpty ? .max : request.limit)
+        (reference, heldOut, stored) = (real.images, real.heldOut, real.statistics)
+        if reference == nil {
+            metrics = try Self.limited(metrics, request: request, statistics: real.statistics)
+        }
         var network: FeatNet?
-        if wanted.contains(where: Self.learned.contains) {
+        if metrics.needs.contains(.featNet) {
             let name = "samplers/weights/featnet-cifar10.safetensors"
             if let path = ProjectFiles.find(name) {
                 network = try FeatNet(path: path)
-            } else if metrics.isEmpty {
+            } else if request.metrics.isEmpty {
                 warnings.append("\(name) was not found; only the metrics that need no weights are computed")
             } else {
                 throw EvaluationError("\(name) was not found; set SFUMATO_HOME to the project's folder")
             }
         }
+        if metrics.pairs.contains(.lpips), request.lpipsTrunk == nil {
+            throw EvaluationError(
+                "lpips needs the weights of \(request.lpips.rawValue); give them with --lpips-trunk and --lpips-heads"
+            )
+        }
         self.network = network
-        self.metrics = wanted
+        self.metrics = metrics
+        extractor =
+            try metrics.needs.isDisjoint(with: .anyInception)
+            ? nil : request.inception.map { try InceptionExtractor(path: $0, mode: request.mode) }
+        warnings += Self.formatWarnings(samples, reference)
     }
 
-    private static func realData(
-        _ path: String, heldOut: String?, count: Int
-    ) throws -> (reference: any ImageDataset, heldOut: (any ImageDataset)?) {
-        if path.hasSuffix(".yaml") {
-            let data = try TrainingConfiguration(file: path).data
-            let base = PreparedDataset(base: try data.specification.open(), preparation: data.preparation)
-            let (training, kept) = try HoldoutDataset.split(base, holdout: data.holdout)
-            if kept != nil || heldOut == nil { return (training, try heldOut.map(SampleSet.open) ?? kept) }
-            return (training, try heldOut.map(SampleSet.open))
+    private static func samples(_ request: EvaluationRequest) throws -> any ImageSource {
+        if let plan = request.generation { return try GeneratedSource(plan) }
+        guard let path = request.samples else {
+            throw EvaluationError("nothing is to be evaluated; give samples, or a recipe with --recipe")
         }
-        let base = try SampleSet.open(path)
-        if let heldOut { return (base, try SampleSet.open(heldOut)) }
-        let (training, kept) = try HoldoutDataset.split(base, holdout: min(count, base.count / 2))
-        return (training, kept)
+        return DatasetSource(dataset: try SampleSet.open(path))
+    }
+
+    /// Statistics without images allow for some metrics only.
+    private static func limited(
+        _ metrics: EvaluationMetrics, request: EvaluationRequest, statistics: SampleSetMeasures?
+    ) throws -> EvaluationMetrics {
+        var possible = ["fid", "is"]
+        if statistics?.inception?.spatial != nil { possible.append("sfid") }
+        if request.metrics.isEmpty, request.inception != nil {
+            return try EvaluationMetrics(named: possible.filter { $0 != "is" })
+        }
+        let names = metrics.sets.map(\.name) + metrics.pairs.map(\.rawValue)
+        guard let wrong = names.first(where: { !possible.contains($0) }) else { return metrics }
+        throw EvaluationError(
+            "\(request.against): holds statistics only, which give \(possible.joined(separator: ", ")), not \(wrong); "
+                + "add --inception FILE --metrics fid, or give real images")
+    }
+
+    private static func formatWarnings(_ samples: any ImageSource, _ real: (any ImageSource)?) -> [String] {
+        var warnings: [String] = []
+        let formats = (samples.formats, real?.formats ?? [])
+        for (set, formats) in [(samples.name, formats.0), (real?.name ?? "", formats.1)]
+        where formats.count > 1 {
+            warnings.append("\(set): PNG and JPEG images are mixed; JPEG's losses change every score.")
+        }
+        if formats.0.count == 1, formats.1.count == 1, formats.0 != formats.1 {
+            warnings.append(
+                "the samples are \(formats.0.first ?? ""), the reference is \(formats.1.first ?? ""): JPEG's losses "
+                    + "change every score; compare sets stored alike.")
+        }
+        return warnings
     }
 
     /// How many images will be looked at.
-    public var imageCount: Int { samples.count + reference.count + (heldOut?.count ?? 0) }
+    public var imageCount: Int {
+        guard !metrics.sets.isEmpty else { return samples.count }
+        return samples.count + (reference?.count ?? 0) + (heldOut?.count ?? 0)
+            + (metrics.pairs.isEmpty ? 0 : samples.count)
+    }
 
     /// - Parameter progress: called with the number of images measured since the last call.
     /// - Throws: `MetricError`, errors of reading images.
     public func report(progress: (Int) -> Void = { _ in }) throws -> EvaluationReport {
-        try EvaluationReport(
-            samples: measure(samples, progress), reference: measure(reference, progress),
-            heldOut: heldOut.map { try measure($0, progress) })
-    }
-
-    private func measure(_ set: any ImageDataset, _ progress: (Int) -> Void) throws -> SampleSetMeasures {
-        var measurer = SampleSetMeasurer(name: set.source, network: network)
-        for first in stride(from: 0, to: set.count, by: 256) {
-            let range = first..<min(first + 256, set.count)
-            try measurer.add(try range.map { try set.image(at: $0).eightBit().converted(to: .rgb) })
-            progress(range.count)
+        var report = EvaluationReport(sampleCount: samples.count, referenceCount: reference?.count ?? 0)
+        if !metrics.sets.isEmpty { report = try setReport(progress) }
+        if !metrics.pairs.isEmpty, let reference {
+            report.rows += try PairEvaluation(samples: samples, reference: reference).rows(
+                metrics.pairs, network: lpipsNetwork(), progress: progress)
         }
-        return try measurer.finish()
-    }
-}
-
-/// An evaluation that cannot be made as asked.
-public struct EvaluationError: Error, CustomStringConvertible, Equatable {
-    public let description: String
-
-    public init(_ description: String) { self.description = description }
-}
-
-/// Evenly drawn images of a larger set.
-private struct Subset: ImageDataset {
-    let base: any ImageDataset
-    let indices: [Int]
-
-    init(_ base: any ImageDataset, limit: Int) {
-        self.base = base
-        let order = RandomStream(seed: 0).stream(named: "subset").permutation(count: base.count)
-        indices = base.count <= limit ? Array(0..<base.count) : order.prefix(limit).sorted()
+        report.facts.insert(("samples", samples.name), at: 0)
+        report.facts.insert(("reference", request.against), at: 1)
+        report.warnings = warnings + report.warnings
+        return report
     }
 
-    var source: String { base.source }
-    var count: Int { indices.count }
-    var classNames: [String] { base.classNames }
-    func label(at index: Int) -> Int? { base.label(at: indices[index]) }
-    func name(at index: Int) -> String { base.name(at: indices[index]) }
-    func image(at index: Int) throws -> Image { try base.image(at: indices[index]) }
-}
+    private func lpipsNetwork() throws -> PerceptualDistance? {
+        guard metrics.pairs.contains(.lpips), let trunk = request.lpipsTrunk else { return nil }
+        return try PerceptualDistance(request.lpips, trunkPath: trunk, headPath: request.lpipsHeads)
+    }
 
-/// Images as the network sees them: brought to the training's size.
-private struct PreparedDataset: ImageDataset {
-    let base: any ImageDataset
-    let preparation: ImagePreparation
+    private func setReport(_ progress: (Int) -> Void) throws -> EvaluationReport {
+        let own = try measure(samples, progress)
+        var real = try reference.map { try measure($0, progress) }
+        let held = try heldOut.map { try measure($0, progress) }
+        var measures = real?.measures ?? SampleSetMeasures(name: request.against, count: nil)
+        if let statistics = stored?.inception {
+            // The file's statistics are of its whole data set, its images a part of it.
+            let rows = measures.inception?.features
+            measures.inception = statistics
+            measures.inception?.features = rows
+            if measures.knownCount == nil { measures = stored ?? measures }
+        }
+        var report = try EvaluationReport(
+            samples: own.measures, reference: measures, heldOut: held?.measures, metrics: metrics.sets)
+        for (name, result) in [("samples", own), ("reference", real), ("held-out", held)] {
+            if let digest = result?.dataDigest { report.facts.append(("\(name) sha256", digest)) }
+        }
+        real = nil
+        let missing = metrics.sets.filter { report[$0.name] == nil }.map(\.name)
+        if !missing.isEmpty {
+            report.warnings.append(
+                "could not be computed from these sets: \(missing.joined(separator: ", ")).")
+        }
+        return report
+    }
 
-    var source: String { base.source }
-    var count: Int { base.count }
-    var classNames: [String] { base.classNames }
-    func label(at index: Int) -> Int? { base.label(at: index) }
-    func name(at index: Int) -> String { base.name(at: index) }
-    func image(at index: Int) throws -> Image {
-        let image = try base.image(at: index)
-        guard (image.width, image.height) != (preparation.width, preparation.height) else { return image }
-        return preparation.fit == .stretch
-            ? image.resized(width: preparation.width, height: preparation.height, filter: .lanczos)
-            : image.admCenterCropped(width: preparation.width, height: preparation.height)
+    private func measure(_ set: any ImageSource, _ progress: (Int) -> Void) throws -> SetMeasurement.Result {
+        try SetMeasurement(
+            source: set, needs: metrics.needs, network: network, extractor: extractor,
+            cacheFolder: request.cache
+        ).run(progress: progress)
+    }
+
+    /// The samples' Inception statistics, as arrays of an `.npz` for later comparisons.
+    /// - Throws: `EvaluationError` without Inception weights.
+    public func sampleStatistics(progress: (Int) -> Void = { _ in }) throws -> [StoredTensor] {
+        let result = try measure(samples, progress)
+        guard let inception = result.measures.inception else {
+            throw EvaluationError(
+                "statistics are of Inception features; give --inception and a metric like fid")
+        }
+        return StatisticsFile.arrays(inception, dataDigest: result.dataDigest ?? "")
     }
 }

@@ -1,3 +1,4 @@
+import Archives
 import ArgumentParser
 import Checkpoints
 import Metrics
@@ -9,55 +10,126 @@ struct Evaluate: ParsableCommand {
         discussion: """
             Examples:
               sfumato evaluate outputs/samples --against ../shared/data/cifar10/train.zip
-              sfumato evaluate samples.npz --against configs/cifar10-dico.yaml --metrics fd-wm,lsd --json
+              sfumato evaluate samples.npz --against configs/cifar10-dico.yaml --metrics prdc,spectrum --json
+              sfumato evaluate --recipe cifar10-dico -n 10000 --against cifar10.zip --report report.html
+              sfumato evaluate samples.npz --against VIRTUAL_imagenet256_labeled.npz --metrics fid,sfid,is \
+            --inception pt_inception-2015-12-05-6726825d.pth
+              sfumato evaluate restored --against clean --metrics psnr,ssim
 
             Beside each value stands what real images score that were held out of the reference, as many as there are \
-            samples: the value of a perfect model. Metrics: \(Evaluation.metrics.joined(separator: ", ")). None of them is \
-            FID, which needs Inception's weights.
+            samples: the value of a perfect model.
+            Sets: \(Metric.all.map(\.name).joined(separator: ", ")).
+            Pairs, in the order of names: \(PairMetric.allCases.map(\.rawValue).joined(separator: ", ")).
+            Groups: \(Metric.groups.keys.sorted().joined(separator: ", ")).
+            FID, its relatives and KID need Inception's weights; the usual metrics come with the program.
             """)
 
     @Argument(help: "A folder, zip or npz of images.", completion: .file())
-    var samples: String
-    @Option(help: "Real images: a folder, zip or npz, or a file of configs/ whose data is taken.")
+    var samples: String?
+    @Option(
+        help: "Real images or statistics: a folder, zip or npz, or a file of configs/ whose data is taken.")
     var against: String
     @Option(help: "Real images that are not in --against (default: some are taken out of it).")
     var heldOut: String?
     @Option(
-        help: "Only these, separated by commas.", transform: { $0.split(separator: ",").map(String.init) })
+        help: "Only these metrics or groups, separated by commas.",
+        transform: { $0.split(separator: ",").map { $0.filter { $0 != " " } } })
     var metrics: [String] = []
     @Option(help: "At most so many reference images.")
     var limit = 10_000
+
+    @OptionGroup(title: "Samples made on the way, never written") var generation: GenerationOptions
+    @OptionGroup(title: "Networks") var networks: NetworkOptions
+
+    @Option(help: "Also write one page with numbers, samples, neighbours and spectra.", completion: .file())
+    var report: String?
     @Flag(help: "Print the result as JSON.")
     var json = false
     @OptionGroup var compute: ThreadOptions
 
     func validate() throws {
         if limit < 2 { throw ValidationError("--limit must be at least 2, found \(limit).") }
+        guard (samples == nil) != (generation.recipe == nil) else {
+            throw ValidationError("Give samples, or a recipe that makes them with --recipe.")
+        }
     }
 
     func run() throws {
         compute.apply()
-        let evaluation = try Evaluation(
-            samples: samples, against: against, heldOut: heldOut, metrics: metrics, limit: limit)
+        let evaluation = try Evaluation(request())
         var progress = ProgressLine("measuring", total: evaluation.imageCount, unit: "images")
-        let report = try evaluation.report { progress.advance(by: $0) }
+        let result = try evaluation.report { progress.advance(by: $0) }
         progress.end()
-        for warning in evaluation.warnings + report.warnings { Terminal.warning(warning) }
-        if json {
-            report.json.printLine()
-        } else {
-            print(metrics.isEmpty ? report.text : table(report))
+        for warning in result.warnings { Terminal.warning(warning) }
+        if let path = networks.saveStatistics {
+            try NumPyArchive.write(try evaluation.sampleStatistics(), to: path)
         }
+        if let report { try AtomicFile.write(try evaluation.page(result), to: report) }
+        if json { result.json.printLine() } else { print(result.text) }
     }
 
-    private func table(_ report: EvaluationReport) -> String {
-        var table = TextTable(["metric", "samples", "held-out real"])
-        for row in metrics.compactMap({ report[$0] }) {
-            table.add([
-                row.metric, TextTable.fixed(row.value, digits: 4),
-                row.heldOut.map { TextTable.fixed($0, digits: 4) } ?? "",
-            ])
-        }
-        return table.text
+    private func request() throws -> EvaluationRequest {
+        var request = EvaluationRequest(
+            samples: samples, generation: try generation.plan(), against: against)
+        (request.heldOut, request.metrics, request.limit) = (heldOut, metrics, limit)
+        (request.inception, request.mode) = (networks.inception, networks.mode)
+        (request.lpips, request.lpipsTrunk, request.lpipsHeads) = (
+            networks.lpips, networks.lpipsTrunk, networks.lpipsHeads
+        )
+        request.cache = networks.noCache ? nil : networks.cache
+        return request
     }
 }
+
+/// `--recipe` and what goes with it.
+struct GenerationOptions: ParsableArguments {
+    @Option(help: "A recipe: a YAML file, or a name from samplers/.")
+    var recipe: String?
+    @Option(help: "A checkpoint or run's folder instead of the recipe's.")
+    var checkpoint: String?
+    @Option(name: [.customShort("n"), .customLong("count")], help: "How many images.")
+    var count = 1000
+    @Option(help: "The seed of the first image; the others follow.")
+    var seed: UInt64?
+
+    func validate() throws {
+        if count < 2 { throw ValidationError("-n must be at least 2, found \(count).") }
+    }
+
+    func plan() throws -> GenerationPlan? {
+        guard let recipe else { return nil }
+        let file = try ProjectFiles.recipe(recipe)
+        let resolved = try SamplingRecipe(recipeFile: file)
+        guard let path = checkpoint ?? resolved.checkpoint else {
+            throw GenerationError("\(file): names no checkpoint; give one with --checkpoint")
+        }
+        let seeds = try SeedList(count: count, from: seed ?? resolved.seed).seeds
+        return try GenerationPlan(model: LoadedModel(path: path), recipe: resolved, seeds: seeds)
+    }
+}
+
+/// Weights that come from elsewhere, and what is kept of their work.
+struct NetworkOptions: ParsableArguments {
+    @Option(
+        help:
+            "Weights of the FID network: pt_inception-2015-12-05-6726825d.pth, or safetensors with its names."
+    )
+    var inception: String?
+    @Option(help: "How images are resized and scaled for it: tf1, pytorch-fid or clean.")
+    var mode = InceptionMode.tensorFlow1
+    @Option(help: "The folder where its features are kept: an interrupted evaluation goes on from there.")
+    var cache = "outputs/evaluation-cache"
+    @Flag(help: "Keep no features.")
+    var noCache = false
+    @Option(help: "Also write the samples' Inception statistics as an npz, for --against.")
+    var saveStatistics: String?
+    @Option(help: "The network of LPIPS: alex, vgg or squeeze.")
+    var lpips = PerceptualDistance.Backbone.alex
+    @Option(help: "Its weights: torchvision's file, or a saved LPIPS module.")
+    var lpipsTrunk: String?
+    @Option(help: "Its heads: alex.pth, vgg.pth or squeeze.pth of the LPIPS package.")
+    var lpipsHeads: String?
+}
+
+extension InceptionMode: ExpressibleByArgument {}
+extension PerceptualDistance.Backbone: ExpressibleByArgument {}
