@@ -18,7 +18,8 @@ struct Sfumato: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Train.self, Generate.self, Spectrum.self, Evaluate.self, Inspect.self, Convert.self, Verify.self,
+            Train.self, Generate.self, Denoise.self, Spectrum.self, Evaluate.self, Inspect.self, Convert.self,
+            Verify.self,
             Bench.self,
         ])
 

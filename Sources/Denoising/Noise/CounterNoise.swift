@@ -24,16 +24,19 @@ public struct CounterNoise: Sendable, Hashable {
     public func uniform(_ index: UInt64) -> Double { (Double(word(index) >> 11) + 0.5) * 0x1p-53 }
 
     /// The first `count` standard normal numbers.
-    public func normals(_ count: Int) -> [Double] {
+    public func normals(_ count: Int) -> [Double] { normals(0..<count) }
+
+    /// Some of the standard normal numbers: part of an image, or of one too large to be held.
+    public func normals(_ range: Range<Int>) -> [Double] {
         var result: [Double] = []
-        result.reserveCapacity(count + 1)
-        for pair in 0..<UInt64((count + 1) / 2) {
+        result.reserveCapacity(range.count + 2)
+        for pair in UInt64(range.lowerBound / 2)..<UInt64((range.upperBound + 1) / 2) {
             let r = (-2 * log(uniform(2 * pair))).squareRoot()
             let angle = 2 * Double.pi * uniform(2 * pair + 1)
             result.append(r * cos(angle))
             result.append(r * sin(angle))
         }
-        return Array(result.prefix(count))
+        return Array(result.dropFirst(range.lowerBound % 2).prefix(range.count))
     }
 
     /// Standard normal numbers for one image, dealt out plane by plane as the files of the reference are:

@@ -20,19 +20,42 @@ public struct MarginTiles: Sendable, Hashable {
         (self.tile, self.margin, self.multiple) = (tile, margin, multiple)
     }
 
+    /// One tile: what is restored, and what is kept of it.
+    public struct Region: Sendable, Hashable {
+        public let seenRows: Range<Int>
+        public let seenColumns: Range<Int>
+        public let keptRows: Range<Int>
+        public let keptColumns: Range<Int>
+
+        /// What is kept, counted from the first pixel seen.
+        public var innerRows: Range<Int> { Self.shifted(keptRows, by: seenRows.lowerBound) }
+        public var innerColumns: Range<Int> { Self.shifted(keptColumns, by: seenColumns.lowerBound) }
+        public var keptPixelCount: Int { keptRows.count * keptColumns.count }
+
+        private static func shifted(_ range: Range<Int>, by start: Int) -> Range<Int> {
+            range.lowerBound - start..<range.upperBound - start
+        }
+    }
+
+    /// The tiles of an image, row by row; what they keep covers it once.
+    public func regions(height: Int, width: Int) -> [Region] {
+        pieces(of: height).flatMap { rows in
+            pieces(of: width).map { columns in
+                Region(
+                    seenRows: rows.seen, seenColumns: columns.seen, keptRows: rows.kept,
+                    keptColumns: columns.kept)
+            }
+        }
+    }
+
     /// - Parameter x: `[N, H, W, C]`; nothing is recorded for a backward pass.
     public func apply(_ x: Tensor, _ restore: (Tensor) throws -> Tensor) rethrows -> Tensor {
         let result = Tensor.uninitialized(x.shape)
-        for rows in pieces(of: x.shape[1]) {
-            for columns in pieces(of: x.shape[2]) {
-                let piece = x.detached.cropped(rows: rows.seen, columns: columns.seen)
-                let y = try restore(piece).detached.cropped(
-                    rows: rows.kept.lowerBound - rows.seen.lowerBound..<rows.kept.upperBound
-                        - rows.seen.lowerBound,
-                    columns: columns.kept.lowerBound - columns.seen.lowerBound..<columns.kept.upperBound
-                        - columns.seen.lowerBound)
-                Self.write(y, into: result, top: rows.kept.lowerBound, left: columns.kept.lowerBound)
-            }
+        for region in regions(height: x.shape[1], width: x.shape[2]) {
+            let piece = x.detached.cropped(rows: region.seenRows, columns: region.seenColumns)
+            let y = try restore(piece).detached.cropped(
+                rows: region.innerRows, columns: region.innerColumns)
+            Self.write(y, into: result, top: region.keptRows.lowerBound, left: region.keptColumns.lowerBound)
         }
         return result
     }

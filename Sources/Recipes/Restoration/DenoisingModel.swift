@@ -1,0 +1,102 @@
+import Archives
+import Backbones
+import Checkpoints
+import Layers
+import Tensors
+
+/// A restoration network with its weights, of this project or published elsewhere.
+public struct DenoisingModel: Sendable {
+    /// As the user named it.
+    public let path: String
+    public let network: RestorationNetwork
+    /// Noise levels it was trained for, on the 0–255 scale; nil when nothing says so.
+    public let sigmas: ClosedRange<Double>?
+    public let parameterCount: Int
+    private let parameters: [String: Tensor]
+
+    /// - Parameters:
+    ///   - path: a checkpoint, a run's folder, or published weights: safetensors, `.pth`, `.mat`.
+    ///   - localMeans: side of the crops a NAFNet was trained on, to replace its global means by local ones of
+    ///     that reach (TLC, arXiv 2112.04491).
+    /// - Throws: `FileError`, `CheckpointFileError` when the file is unreadable or belongs to no restoration network.
+    public init(path: String, localMeans: Int? = nil) throws {
+        let stored = try Self.read(path)
+        let weights = Dictionary(stored.tensors.map { ($0.name, $0.tensor) }) { first, _ in first }
+        for (name, tensor) in weights.sorted(by: { $0.key < $1.key })
+        where !tensor.withScalars({ $0.allSatisfy(\.isFinite) }) {
+            throw CheckpointFileError(
+                file: path, problem: "\(name) has values that are not finite; the weights are spoiled")
+        }
+        do { (network, parameters) = try Self.recognize(weights, localMeans: localMeans) } catch let error
+            as UnknownNetwork
+        {
+            throw CheckpointFileError(
+                file: path,
+                problem: "belongs to no restoration network: \(error); give DnCNN, FFDNet, DRUNet or NAFNet")
+        }
+        guard [1, 3].contains(network.imageChannels) else {
+            throw CheckpointFileError(
+                file: path,
+                problem:
+                    "takes images of \(network.imageChannels) channels; grey (1) and colour (3) are known")
+        }
+        self.path = path
+        sigmas = Self.sigmas(stored.config) ?? network.publishedSigmas
+        parameterCount = parameters.values.reduce(0) { $0 + $1.elementCount }
+    }
+
+    /// The network as it computes, for one setting of the user's parameters.
+    /// - Throws: `DenoisingError` for parameters it does not have, `CheckpointFileError` when the weights do not fit.
+    public func makeRestorer(tuning: [Float]?) throws -> any ImageRestorer {
+        let count = network.kernel.tuningCount
+        if let tuning, tuning.count != count {
+            throw DenoisingError(
+                count == 0
+                    ? "\(path): is not tunable, so it has no strength; leave out --set"
+                    : "\(path): has \(count) tuning values, found \(tuning.count)")
+        }
+        let values = tuning ?? (count > 0 ? [1] + Array(repeating: 0, count: count - 1) : nil)
+        do { return try network.makeInferenceRestorer(parameters, tuning: values) } catch let error
+            as ParameterMismatch
+        {
+            throw CheckpointFileError(file: path, problem: "does not fit the network it looks like: \(error)")
+        }
+    }
+
+    private static func read(_ path: String) throws -> (tensors: [StoredTensor], config: JSONValue?) {
+        let exported = joinPath(path, "model.safetensors")
+        let path = isFolder(path) && fileExists(exported) ? exported : path
+        if try isFolder(path) || SafetensorsFile.isSafetensors(MappedFile(path: path).slice) {
+            let checkpoint = try Checkpoint(path: path)
+            return (checkpoint.tensors, checkpoint.config)
+        }
+        return (try WeightsFile.read(path: path), nil)
+    }
+
+    private static func recognize(_ weights: [String: Tensor], localMeans: Int?) throws -> (
+        RestorationNetwork, [String: Tensor]
+    ) {
+        let (network, parameters) = try RestorationNetwork.recognizing(weights)
+        guard let localMeans else { return (network, parameters) }
+        guard case .nafnet(var configuration) = network else {
+            throw DenoisingError("--local-means is for NAFNet; other networks have no global means")
+        }
+        configuration.localTrainingSize = [localMeans, localMeans]
+        return (.nafnet(configuration), parameters)
+    }
+
+    /// What a file says of the noise it was trained with: `sigma` is a number or two.
+    private static func sigmas(_ config: JSONValue?) -> ClosedRange<Double>? {
+        guard let sigma = config?["sigma"] ?? config?["objective"]?["noise"]?["sigma"] else { return nil }
+        if let value = sigma.number { return value...value }
+        guard let values = sigma.numbers, values.count == 2, values[0] <= values[1] else { return nil }
+        return values[0]...values[1]
+    }
+}
+
+/// Images that cannot be denoised as asked: says which, why, and what to do.
+public struct DenoisingError: Error, CustomStringConvertible, Equatable {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}
