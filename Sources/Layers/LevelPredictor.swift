@@ -10,7 +10,8 @@ public protocol LevelPredictor: Sendable {
 /// A batch of images in the making; the levels are asked for in order, each once.
 public protocol LevelPrediction: AnyObject {
     /// The scores of every code at every position of a level.
-    /// - Parameter input: what the levels before add up to, at this level's size `[N, h, w, C]`; nil at the first.
+    /// - Parameter input: what the levels before add up to, at this level's size `[N, h, w, C]`; nil at the
+    ///   first.
     /// - Returns: `[N, h·w, K]`, positions row by row.
     func logits(level: Int, input: Tensor?) -> Tensor
 }

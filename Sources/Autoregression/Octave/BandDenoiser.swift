@@ -1,8 +1,8 @@
 import Layers
 import Tensors
 
-/// How one denoising network serves all levels of an octave pyramid: channels, labels, and what fills the seats that the
-/// first level leaves empty.
+/// How one denoising network serves all levels of an octave pyramid: channels, labels, and what fills the
+/// seats that the first level leaves empty.
 public struct BandSeat: Hashable, Sendable {
     public var levelCount: Int
     /// C, of the images.
@@ -20,8 +20,8 @@ public struct BandSeat: Hashable, Sendable {
     public var inputChannels: Int { 4 * channels + 1 }
     /// Channels of the prediction, variance channels not counted.
     public var outputChannels: Int { 3 * channels }
-    /// Labels of the network: one for each class, and for "no class", at each level. The network itself needs no null
-    /// label.
+    /// Labels of the network: one for each class, and for "no class", at each level. The network itself needs
+    /// no null label.
     public var labelCount: Int { levelCount * (classCount + 1) }
 
     /// The network's label.
@@ -30,8 +30,8 @@ public struct BandSeat: Hashable, Sendable {
 
 /// A network as the denoiser of one band of one batch, given the map below.
 ///
-/// What a diffusion objective or solver sees has the channels of that band: C at the first level, 3C after it. Level and
-/// class reach the network as one label, so that every denoiser with labels can take the seat.
+/// What a diffusion objective or solver sees has the channels of that band: C at the first level, 3C after it.
+/// Level and class reach the network as one label, so that every denoiser with labels can take the seat.
 public struct BandDenoiser: Denoiser {
     public let network: any Denoiser
     public let seat: BandSeat

@@ -1,7 +1,7 @@
 import Layers
 
-/// Which level each place of a batch trains, so that every update sees all levels in fixed proportions, however its batch
-/// is split.
+/// Which level each place of a batch trains, so that every update sees all levels in fixed proportions,
+/// however its batch is split.
 public struct LevelShares: Hashable, Sendable {
     /// Share of each level; they sum to 1.
     public let weights: [Double]

@@ -17,8 +17,8 @@ public struct OctaveNormalization: Codable, Hashable, Sendable {
     }
 }
 
-/// Images as one map of continuous tokens per level, without a learned tokenizer (`specs/nfig.md`, section 12): the image
-/// at the first grid, then for each doubling the packed detail on the grid below.
+/// Images as one map of continuous tokens per level, without a learned tokenizer (`specs/nfig.md`, section
+/// 12): the image at the first grid, then for each doubling the packed detail on the grid below.
 ///
 /// p(x) = p(c₁)·Π p(d_i | c_{i−1}) holds exactly, because the cosine boxes are orthogonal.
 public struct OctaveTokenizer: Sendable {
@@ -27,7 +27,8 @@ public struct OctaveTokenizer: Sendable {
     public let normalization: OctaveNormalization
     private let packings: [OctavePacking]
 
-    /// - Throws: `ConfigurationError`, `PyramidMismatch` for grids that do not double, or numbers of other levels.
+    /// - Throws: `ConfigurationError`, `PyramidMismatch` for grids that do not double, or numbers of other
+    ///   levels.
     public init(grids: [Grid], channels: Int, normalization: OctaveNormalization) throws {
         pyramid = try FrequencyPyramid(.octaves(grids))
         packings = try Self.packings(grids)

@@ -78,8 +78,8 @@ public struct FrequencyPyramid: Sendable {
         return level == 0 ? map : map - resize(down(x, to: level - 1), from: level - 1, to: level)
     }
 
-    /// A level's map made of what was drawn before and the band that a prediction of the full image adds; lower bands
-    /// stay as they are.
+    /// A level's map made of what was drawn before and the band that a prediction of the full image adds;
+    /// lower bands stay as they are.
     /// - Parameter previous: the map of the level below; nil at level 0.
     public func replacingBand<Field: ImageField>(of previous: Field?, with image: Field, level: Int) -> Field
     {
@@ -87,8 +87,9 @@ public struct FrequencyPyramid: Sendable {
         return resize(previous, from: level - 1, to: level) + detail(image, level: level)
     }
 
-    /// The part of a level's map that no coarser level can hold: v − resize(down(v)). With spectral sizing an orthogonal
-    /// projection; for diffusing a band on grids that do not double, applied to noise and to predictions.
+    /// The part of a level's map that no coarser level can hold: v − resize(down(v)). With spectral sizing an
+    /// orthogonal projection; for diffusing a band on grids that do not double, applied to noise and to
+    /// predictions.
     public func bandProjection<Field: ImageField>(_ v: Field, level: Int) -> Field {
         guard level > 0 else { return v }
         return v - resize(resize(v, from: level, to: level - 1), from: level - 1, to: level)
@@ -106,8 +107,8 @@ public struct FrequencyPyramid: Sendable {
         return [cumulative[0]] + zip(cumulative.dropFirst(), cumulative).map { $0 - $1 }
     }
 
-    /// Levels without a single coefficient of their own: their tokens can only correct what earlier levels left over.
-    /// Repeated grids make them, and so does the literal radial division.
+    /// Levels without a single coefficient of their own: their tokens can only correct what earlier levels
+    /// left over. Repeated grids make them, and so does the literal radial division.
     public var emptyLevels: [Int] {
         guard let weights = bandWeights else { return grids.indices.filter { degreesOfFreedom[$0] == 0 } }
         return grids.indices.filter { weights[$0].total < 0.25 }
@@ -134,7 +135,8 @@ public struct FrequencyPyramid: Sendable {
         }
     }
 
-    /// - Throws: `PyramidMismatch` when two pyramids divide images differently; the text names the first difference.
+    /// - Throws: `PyramidMismatch` when two pyramids divide images differently; the text names the first
+    ///   difference.
     public func requireSame(as other: FrequencyPyramid, this: String, that: String) throws {
         func demand(_ field: String, _ mine: some Equatable, _ theirs: some Equatable, _ agree: Bool) throws {
             guard agree else {
@@ -180,13 +182,11 @@ public struct FrequencyPyramid: Sendable {
 
     /// The circulant matrix of the box filter along one axis.
     private static func boxFilter(kept: Int, of size: Int) -> Matrix {
-        let weights = (0..<size).map { k in
-            BandShape.boxWeight(k <= size / 2 ? k : size - k, kept: kept, of: size)
-        }
+        // Whole weights below the kept Nyquist frequency, half of each of the pair on it.
         let kernel = (0..<size).map { offset in
-            weights.indices.reduce(0.0) {
-                $0 + weights[$1] * Resampling.cosine(ofTurns: $1 * offset, per: size)
-            } / Double(size)
+            let below = Resampling.cosineSum(upTo: (kept - 1) / 2, turns: offset, per: size)
+            let border = kept % 2 == 0 ? Resampling.cosine(ofTurns: kept / 2 * offset, per: size) : 0
+            return (below + border) / Double(size)
         }
         var result = Matrix(zeros: size, size)
         for i in 0..<size { for j in 0..<size { result[i, j] = kernel[(i - j + size) % size] } }

@@ -1,7 +1,8 @@
 import Layers
 import Tensors
 
-/// Images that a pyramid can take apart: `Tensor` in single precision with derivatives, `PreciseImages` in double.
+/// Images that a pyramid can take apart: `Tensor` in single precision with derivatives, `PreciseImages` in
+/// double.
 ///
 /// Every operation of a pyramid is linear and written once, in these few words.
 public protocol ImageField: Sendable {

@@ -1,11 +1,13 @@
 import Layers
 import Tensors
 
-/// A detail map of twice the size as three maps of the size below, without redundancy (`specs/nfig.md`, section 12).
+/// A detail map of twice the size as three maps of the size below, without redundancy (`specs/nfig.md`,
+/// section 12).
 ///
-/// Of the cosine coefficients of a detail map only those outside the low quarter can differ from zero. The three other
-/// quarters, each transformed back on the coarser grid, are the packed band: `[N, 2h, 2w, C]` ↔ `[N, h, w, 3C]`, channel
-/// block·C + c, blocks in the order low rows with high columns, high rows with low columns, both high. Lengths are kept.
+/// Of the cosine coefficients of a detail map only those outside the low quarter can differ from zero. The
+/// three other quarters, each transformed back on the coarser grid, are the packed band: `[N, 2h, 2w, C]` ↔
+/// `[N, h, w, 3C]`, channel block·C + c, blocks in the order low rows with high columns, high rows with low
+/// columns, both high. Lengths are kept.
 public struct OctavePacking: Sendable {
     public let coarse: Grid
     public let fine: Grid

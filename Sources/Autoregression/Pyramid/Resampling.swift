@@ -4,8 +4,8 @@ import Tensors
 
 /// How a map changes size along one axis; the matrices are those of `specs/nfig.md`, section 3.
 public enum Resampling: String, Codable, Hashable, Sendable, CaseIterable {
-    /// Adaptive average pooling: row j averages the inputs ⌊jH/h⌋ … ⌈(j+1)H/h⌉ − 1, whose windows overlap when H/h
-    /// is no whole number.
+    /// Adaptive average pooling: row j averages the inputs ⌊jH/h⌋ … ⌈(j+1)H/h⌉ − 1, whose windows overlap when
+    /// H/h is no whole number.
     case area
     /// Keys' cubic with a = −0.75, no antialiasing, half-pixel centres (PyTorch's `bicubic`).
     case bicubic
@@ -67,22 +67,28 @@ public enum Resampling: String, Codable, Hashable, Sendable, CaseIterable {
         return result
     }
 
-    /// (1/H)·Σ_k a_k·cos 2πk(j/h − i/H) over the kept frequencies. A Nyquist pair that becomes one bin, or the one
-    /// bin that becomes a pair, contributes its cosine alone; both weigh the same in the real result.
+    /// (1/H)·Σ_k a_k·cos 2πk(j/h − i/H) over the kept frequencies. A Nyquist pair that becomes one bin, or the
+    /// one bin that becomes a pair, contributes its cosine alone; both weigh the same in the real result.
     private static func fourier(_ from: Int, _ to: Int) -> Matrix {
         var result = Matrix(zeros: to, from)
         let size = min(from, to)
         for j in 0..<to {
             for i in 0..<from {
-                var sum = 1.0
-                for k in stride(from: 1, to: (size + 1) / 2, by: 1) {
-                    sum += 2 * cosine(ofTurns: k * (j * from - i * to), per: from * to)
-                }
+                var sum = cosineSum(upTo: (size - 1) / 2, turns: j * from - i * to, per: from * to)
                 if size % 2 == 0 { sum += nyquist(j, i, from, to, size: size) }
                 result[j, i] = sum / Double(from)
             }
         }
         return result
+    }
+
+    /// 1 + 2·Σ cos(2πk·turns/denominator) for k = 1…m, which is sin((2m + 1)α)/sin α at α = π·turns/denominator.
+    static func cosineSum(upTo m: Int, turns: Int, per denominator: Int) -> Double {
+        let p = (turns % denominator + denominator) % denominator
+        guard p != 0 else { return Double(2 * m + 1) }
+        // Reduced in whole numbers, so that no angle is larger than a turn.
+        let angle = Double.pi / Double(denominator)
+        return sin(angle * Double((2 * m + 1) * p % (2 * denominator))) / sin(angle * Double(p))
     }
 
     private static func nyquist(_ j: Int, _ i: Int, _ from: Int, _ to: Int, size: Int) -> Double {

@@ -1,8 +1,8 @@
 import Layers
 import Tensors
 
-/// Real weights of the Fourier coefficients of an image, equal for k and −k, so that filtering keeps images real and
-/// is its own derivative.
+/// Real weights of the Fourier coefficients of an image, equal for k and −k, so that filtering keeps images
+/// real and is its own derivative.
 public struct SpectralWeights: Sendable {
     /// `[H, W]` with frequency 0 at (⌊H/2⌋, ⌊W/2⌋).
     public let centred: Matrix
@@ -19,7 +19,8 @@ public struct SpectralWeights: Sendable {
                 values: zip(a.centred.values, b.centred.values).map(-)))
     }
 
-    /// The weights in the order of a stored real spectrum `[H, W/2 + 1]`, each repeated for the scalars of one place.
+    /// The weights in the order of a stored real spectrum `[H, W/2 + 1]`, each repeated for the scalars of one
+    /// place.
     func halfSpectrumValues(repeating count: Int) -> [Double] {
         let (height, width) = (centred.rows, centred.columns)
         var result: [Double] = []
@@ -41,11 +42,11 @@ public struct SpectralWeights: Sendable {
 
 /// How the Fourier plane is divided among the levels of a pyramid.
 public enum BandShape: String, Codable, Hashable, Sendable, CaseIterable {
-    /// Rectangles that hold what each level's grid can carry, half weight on a grid's own Nyquist frequency. No band is
-    /// ever empty.
+    /// Rectangles that hold what each level's grid can carry, half weight on a grid's own Nyquist frequency.
+    /// No band is ever empty.
     case box
-    /// Rings whose radius grows with the accumulated number of tokens (the literal reading of NFIG, arXiv 2503.07076).
-    /// The inner bands of fine grids are empty.
+    /// Rings whose radius grows with the accumulated number of tokens (the literal reading of NFIG, arXiv
+    /// 2503.07076). The inner bands of fine grids are empty.
     case radialTokens
     /// Rings whose area grows with the accumulated number of tokens.
     case radialArea

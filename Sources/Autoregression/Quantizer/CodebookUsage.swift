@@ -1,11 +1,13 @@
 import Tensors
 
-/// How much of a codebook is in use (FoundationVision/VAR, `models/quant.py`): a running count per level and code.
+/// How much of a codebook is in use (FoundationVision/VAR, `models/quant.py`): a running count per level and
+/// code.
 public enum CodebookUsage {
     /// Counts a batch into the running statistics `[n, K]`, in place.
     /// - Parameters:
     ///   - indices: codes per level.
-    ///   - batch: how many batches were counted before: the first is taken as it is, the next hundred settle quickly.
+    ///   - batch: how many batches were counted before: the first is taken as it is, the next hundred settle
+    ///   quickly.
     public static func record(_ indices: [[Int]], into usage: Tensor, batch: Int) {
         let size = usage.shape[1]
         let keep: Float = batch == 0 ? 0 : batch < 100 ? 0.9 : 0.99

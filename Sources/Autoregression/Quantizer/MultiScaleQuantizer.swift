@@ -1,11 +1,12 @@
 import Layers
 import Tensors
 
-/// The residual quantiser of VAR (arXiv 2404.02905) and NFIG (arXiv 2503.07076): a latent as one map of codes per level,
-/// each level coding what its band and the errors of the coarser levels leave (`specs/nfig.md`, section 5).
+/// The residual quantiser of VAR (arXiv 2404.02905) and NFIG (arXiv 2503.07076): a latent as one map of codes
+/// per level, each level coding what its band and the errors of the coarser levels leave (`specs/nfig.md`,
+/// section 5).
 ///
-/// Parameters `embedding.weight [K, C]` and the φ: `quant_resi.qresi_ls.S`, `quant_resi.qresi` for one, `quant_resi.J` for
-/// one per level; buffer `ema_vocab_hit_SV [n, K]`, statistics of training.
+/// Parameters `embedding.weight [K, C]` and the φ: `quant_resi.qresi_ls.S`, `quant_resi.qresi` for one,
+/// `quant_resi.J` for one per level; buffer `ema_vocab_hit_SV [n, K]`, statistics of training.
 public struct MultiScaleQuantizer: Sendable {
     public let configuration: QuantizerConfiguration
     public let pyramid: FrequencyPyramid
@@ -111,8 +112,8 @@ extension MultiScaleQuantizer {
         public var loss: Tensor
     }
 
-    /// Quantises `f [N, H, W, C]`. Derivatives reach `f` through the straight-through latent and the loss, the codebook and
-    /// φ through the loss.
+    /// Quantises `f [N, H, W, C]`. Derivatives reach `f` through the straight-through latent and the loss, the
+    /// codebook and φ through the loss.
     public func quantize(_ f: Tensor) -> Quantization {
         let source = f.detached
         var result = Quantization(latent: f, loss: .zeros([]))

@@ -7,8 +7,8 @@ public struct QuantizerConfiguration: Codable, Hashable, Sendable {
     /// Channels of a code, and of the latent.
     public var channels: Int
     public var pyramid: PyramidConfiguration
-    /// Whether each level's target adds its frequency band (NFIG); without, the whole latent is there from the first
-    /// level on, which is VAR's quantiser.
+    /// Whether each level's target adds its frequency band (NFIG); without, the whole latent is there from the
+    /// first level on, which is VAR's quantiser.
     public var usesBands: Bool
     /// ρ: share of the convolution in φ(h) = (1 − ρ)·h + ρ·conv(h); 0 for no φ.
     public var refinement: Float

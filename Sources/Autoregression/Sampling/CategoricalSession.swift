@@ -38,7 +38,8 @@ public struct SeededTokenRandomness: TokenRandomness {
 public struct CategoricalSampling: Codable, Hashable, Sendable {
     public var guidance = LevelGuidance()
     public var filter = TokenFilter()
-    /// Mixes codes by a sharpened softmax instead of choosing one: smoother pictures, not what a model is scored with.
+    /// Mixes codes by a sharpened softmax instead of choosing one: smoother pictures, not what a model is
+    /// scored with.
     public var isSmooth = false
 
     public init(
@@ -50,7 +51,8 @@ public struct CategoricalSampling: Codable, Hashable, Sendable {
     }
 }
 
-/// Draws images of codes: logits from a predictor, guidance, filter, one draw per position, and the quantiser's sum.
+/// Draws images of codes: logits from a predictor, guidance, filter, one draw per position, and the
+/// quantiser's sum.
 public final class CategoricalSession: LevelSession {
     /// What one level did, for checks.
     public struct Trace: Sendable {

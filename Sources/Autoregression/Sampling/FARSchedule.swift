@@ -2,7 +2,8 @@ import Foundation
 import Layers
 import Tensors
 
-/// The levels of FAR (arXiv 2503.05305; yuhuUSTC/FAR, `models/far.py`): how strongly each is filtered, guided and heated.
+/// The levels of FAR (arXiv 2503.05305; yuhuUSTC/FAR, `models/far.py`): how strongly each is filtered, guided
+/// and heated.
 public struct FARSchedule: Hashable, Sendable {
     /// Side to which the image so far is reduced before each step; 0 for nothing at all.
     public var levels: [Int]
@@ -33,7 +34,8 @@ public struct FARSchedule: Hashable, Sendable {
         (0..<count).map { 1 + sin(.pi / 2 * Double($0 + 1) / Double(count)) }
     }
 
-    /// An image as a level sees it: area-averaged to level×level and bicubically enlarged again; zeros at level 0.
+    /// An image as a level sees it: area-averaged to level×level and bicubically enlarged again; zeros at
+    /// level 0.
     public static func filtered(_ x: Tensor, level: Int) -> Tensor {
         guard level > 0 else { return .zeros(x.shape) }
         let small = SeparableMap(.area, from: x.grid, to: Grid(level))

@@ -11,7 +11,8 @@ public protocol LevelSession: AnyObject {
     var preview: Tensor { get }
 }
 
-/// The driver of every next-frequency model: draws level after level, as a sequence that the caller may watch or leave.
+/// The driver of every next-frequency model: draws level after level, as a sequence that the caller may watch
+/// or leave.
 ///
 /// Lower bands never change once drawn. Leaving early gives the image up to that band.
 public struct NextFrequencyRun: Sequence {

@@ -1,7 +1,7 @@
 import Foundation
 
-/// How VAR's learning rate falls after its warm-up (FoundationVision/VAR, `utils/lr_control.py`); settings spell it as the
-/// released code does: `cos`, `lin`, `lin0`, `lin00`, `lin0.4`, `exp`.
+/// How VAR's learning rate falls after its warm-up (FoundationVision/VAR, `utils/lr_control.py`); settings
+/// spell it as the released code does: `cos`, `lin`, `lin0`, `lin00`, `lin0.4`, `exp`.
 public enum AnnealingShape: Hashable, Sendable {
     case cosine
     /// Full for a share of the time, then straight down.
@@ -43,7 +43,8 @@ public enum AnnealingShape: Hashable, Sendable {
     }
 }
 
-/// Learning rate and weight decay over a run of VAR: linear warm-up, then `shape`; the decay moves by half a cosine.
+/// Learning rate and weight decay over a run of VAR: linear warm-up, then `shape`; the decay moves by half a
+/// cosine.
 public struct LevelAnnealing: Hashable, Sendable {
     public var shape: AnnealingShape
     public var warmupSteps: Int

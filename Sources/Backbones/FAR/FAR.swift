@@ -1,8 +1,9 @@
 import Layers
 import Tensors
 
-/// FAR, continuous next-frequency generation on a latent's full grid at every level (arXiv 2503.05305; yuhuUSTC/FAR,
-/// `models/far.py` with `mask=False`): MAR's network with every token known, and a head that is told the level.
+/// FAR, continuous next-frequency generation on a latent's full grid at every level (arXiv 2503.05305;
+/// yuhuUSTC/FAR, `models/far.py` with `mask=False`): MAR's network with every token known, and a head that is
+/// told the level.
 ///
 /// Parameters are MAR's and `diffloss.net.index_cond_embed`.
 public struct FAR: Sendable {

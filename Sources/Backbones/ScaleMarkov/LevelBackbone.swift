@@ -41,12 +41,12 @@ public struct LevelBackboneConfiguration: Codable, Hashable, Sendable {
     }
 }
 
-/// One stack of DiCo blocks for all levels of next-frequency generation: the map of the levels before in, features at
-/// every position out (`specs/nfig.md`, section 11).
+/// One stack of DiCo blocks for all levels of next-frequency generation: the map of the levels before in,
+/// features at every position out (`specs/nfig.md`, section 11).
 ///
-/// That map already holds the sum of all coarser levels, so a level needs no other memory (MVAR, arXiv 2505.12742), and
-/// the blocks any size down to 1×1. Level and class take the seat that time has in diffusion. Parameters `start`,
-/// `stem`, `level_embed.weight [n, W]`, `class_emb.weight [K + 1, W]`, `blocks.J.…`, `norm`.
+/// That map already holds the sum of all coarser levels, so a level needs no other memory (MVAR, arXiv
+/// 2505.12742), and the blocks any size down to 1×1. Level and class take the seat that time has in diffusion.
+/// Parameters `start`, `stem`, `level_embed.weight [n, W]`, `class_emb.weight [K + 1, W]`, `blocks.J.…`, `norm`.
 public struct LevelBackbone: Sendable {
     public let configuration: LevelBackboneConfiguration
     private let start: Tensor
@@ -94,8 +94,8 @@ public struct LevelBackbone: Sendable {
         return norm(blocks.reduce(placed) { $1($0, condition: condition) })
     }
 
-    /// Sines and cosines of the normalised centres ((y + ½)/h, (x + ½)/w), so that the same place of the image has the same
-    /// position at every level.
+    /// Sines and cosines of the normalised centres ((y + ½)/h, (x + ½)/w), so that the same place of the image
+    /// has the same position at every level.
     static func positions(_ grid: Grid, _ width: Int) -> Tensor {
         let quarter = width / 4
         var values: [Float] = []

@@ -1,8 +1,8 @@
 import Layers
 import Tensors
 
-/// NFIG on the shared convolutional backbone: each level's codes from the sum of the levels before, without a sequence,
-/// a mask or a cache.
+/// NFIG on the shared convolutional backbone: each level's codes from the sum of the levels before, without a
+/// sequence, a mask or a cache.
 ///
 /// Parameters those of `LevelBackbone`, and `head`.
 public struct ScaleMarkov: LevelPredictor {
@@ -52,7 +52,8 @@ public struct ScaleMarkov: LevelPredictor {
     }
 }
 
-/// Continuous tokens on the shared convolutional backbone: features of each token, and MAR's diffusion head for its values.
+/// Continuous tokens on the shared convolutional backbone: features of each token, and MAR's diffusion head
+/// for its values.
 ///
 /// A token is a cell of t×t places of the map. Parameters those of `LevelBackbone`, and `diffloss.net.…`.
 public struct TokenBandModel: Sendable {

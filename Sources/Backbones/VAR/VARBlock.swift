@@ -84,8 +84,8 @@ public struct VARAttention: Sendable {
     }
 }
 
-/// VAR's block: attention and feed-forward, both behind a modulated norm and a gate. Parameters `attn.…`, `ffn.fc1`,
-/// `ffn.fc2`, and `ada_lin.1 [6C, D]`, or `ada_gss [1, 1, 6, C]` with shared modulation.
+/// VAR's block: attention and feed-forward, both behind a modulated norm and a gate. Parameters `attn.…`,
+/// `ffn.fc1`, `ffn.fc2`, and `ada_lin.1 [6C, D]`, or `ada_gss [1, 1, 6, C]` with shared modulation.
 public struct VARBlock: Sendable {
     static let epsilon: Float = 1e-6
     let attention: VARAttention

@@ -1,8 +1,8 @@
 import Layers
 import Tensors
 
-/// What the released VAR checkpoints hold beside parameters: tables that the configuration determines. They are compared
-/// and dropped, so that a checkpoint made for other levels is noticed.
+/// What the released VAR checkpoints hold beside parameters: tables that the configuration determines. They
+/// are compared and dropped, so that a checkpoint made for other levels is noticed.
 public enum VARCheckpoint {
     /// Names and shapes of the stored tables.
     public static func tables(_ configuration: VARConfiguration) -> [(name: String, shape: Shape)] {

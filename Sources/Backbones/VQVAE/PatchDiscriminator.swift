@@ -3,8 +3,8 @@ import Tensors
 
 /// Tells real patches from made ones: pix2pix's PatchGAN (arXiv 1611.07004) as VQGAN uses it.
 ///
-/// Images `[N, H, W, 3]` → one score per patch `[N, h, w, 1]`. Parameters `main.0`, then `main.{2, 5, …}` (convolutions)
-/// with `main.{3, 6, …}` (batch norms), and the last convolution.
+/// Images `[N, H, W, 3]` → one score per patch `[N, h, w, 1]`. Parameters `main.0`, then `main.{2, 5, …}`
+/// (convolutions) with `main.{3, 6, …}` (batch norms), and the last convolution.
 public struct PatchDiscriminator: Sendable {
     private let input: Convolution
     private let middle: [(convolution: Convolution, norm: BatchNorm)]

@@ -1,8 +1,8 @@
 import Layers
 import Tensors
 
-/// Images to latents: `[N, H, W, 3]` in −1…1 → `[N, H/r, W/r, C]`. Parameters `conv_in`, `down.L.…`, `mid.…`, `norm_out`,
-/// `conv_out`.
+/// Images to latents: `[N, H, W, 3]` in −1…1 → `[N, H/r, W/r, C]`. Parameters `conv_in`, `down.L.…`, `mid.…`,
+/// `norm_out`, `conv_out`.
 public struct VQVAEEncoder: Sendable {
     private let input: Convolution
     private let levels: [VQVAELevel]
@@ -40,8 +40,8 @@ public struct VQVAEEncoder: Sendable {
     }
 }
 
-/// Latents to images: `[N, h, w, C]` → `[N, h·r, w·r, 3]`, not clamped. Parameters `conv_in`, `mid.…`, `up.L.…` (the last L
-/// is the coarsest and runs first), `norm_out`, `conv_out`.
+/// Latents to images: `[N, h, w, C]` → `[N, h·r, w·r, 3]`, not clamped. Parameters `conv_in`, `mid.…`,
+/// `up.L.…` (the last L is the coarsest and runs first), `norm_out`, `conv_out`.
 public struct VQVAEDecoder: Sendable {
     private let input: Convolution
     private let middle: VQVAEMiddle

@@ -1,7 +1,7 @@
 import Layers
 
-/// The convolutional autoencoder of VAR (arXiv 2404.02905; FoundationVision/VAR, `models/basic_vae.py`), which is that of
-/// VQGAN and latent diffusion. The defaults are those of the released `vae_ch160v4096z32`.
+/// The convolutional autoencoder of VAR (arXiv 2404.02905; FoundationVision/VAR, `models/basic_vae.py`), which
+/// is that of VQGAN and latent diffusion. The defaults are those of the released `vae_ch160v4096z32`.
 public struct VQVAEConfiguration: Codable, Hashable, Sendable {
     /// Channels of the images.
     public var imageChannels = 3

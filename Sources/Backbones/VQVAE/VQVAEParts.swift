@@ -71,7 +71,8 @@ public struct VQVAEUpsample: Sendable {
     }
 }
 
-/// Residual block, attention, residual block, at the coarsest resolution. Parameters `block_1`, `attn_1`, `block_2`.
+/// Residual block, attention, residual block, at the coarsest resolution. Parameters `block_1`, `attn_1`,
+/// `block_2`.
 struct VQVAEMiddle: Sendable {
     let first: VQVAEResidualBlock
     let attention: VQVAEAttentionBlock?

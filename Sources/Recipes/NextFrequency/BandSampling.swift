@@ -4,7 +4,8 @@ import Diffusion
 import Layers
 import Tensors
 
-/// Draws bands with a diffusion solver: what joins the continuous next-frequency driver and the samplers of diffusion.
+/// Draws bands with a diffusion solver: what joins the continuous next-frequency driver and the samplers of
+/// diffusion.
 public struct BandSampling: Sendable {
     public var method: SamplingMethod
     public var prediction: Prediction
@@ -85,8 +86,8 @@ public struct BandSampling: Sendable {
     }
 }
 
-/// Noise of rows that belong to images: row r of an image is part r of the image's numbers, the same in both halves of a
-/// guided batch.
+/// Noise of rows that belong to images: row r of an image is part r of the image's numbers, the same in both
+/// halves of a guided batch.
 struct PerImageNoise: NoiseSource {
     let source: SeededNoise
     let rows: Int

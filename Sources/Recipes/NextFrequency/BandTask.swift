@@ -4,8 +4,8 @@ import Layers
 import Tensors
 import Training
 
-/// What a continuous next-frequency model learns from a batch: some images train one level, some another, all in one
-/// network.
+/// What a continuous next-frequency model learns from a batch: some images train one level, some another, all
+/// in one network.
 ///
 /// Everything random depends on (seed, step, place in the step's batch) only, as in `DiffusionTask`.
 public struct BandTask: Sendable {

@@ -31,7 +31,8 @@ public struct FRVAEConfiguration: Codable, Hashable, Sendable {
 
 /// NFIG's tokenizer: a convolutional autoencoder whose latent is coded band by band.
 ///
-/// Parameters of the released VAR tokenizer: `encoder.…`, `quant_conv`, `quantize.…`, `post_quant_conv`, `decoder.…`.
+/// Parameters of the released VAR tokenizer: `encoder.…`, `quant_conv`, `quantize.…`, `post_quant_conv`,
+/// `decoder.…`.
 public struct FRVAE: Sendable {
     public let codec: VQVAE
     public let quantizer: MultiScaleQuantizer
@@ -74,8 +75,8 @@ public struct FRVAE: Sendable {
     public func decode(_ latents: Tensor) -> Tensor { codec.decode(latents.detached).detached.clamped(to: 1) }
 }
 
-/// The loss of a frequency-residual autoencoder (NFIG, arXiv 2503.07076): pixels, codes, and optionally a discriminator
-/// and a perceptual distance.
+/// The loss of a frequency-residual autoencoder (NFIG, arXiv 2503.07076): pixels, codes, and optionally a
+/// discriminator and a perceptual distance.
 public struct FRVAELoss: Sendable {
     public enum PixelError: String, Codable, Hashable, Sendable, CaseIterable { case absolute, squared }
 
@@ -83,7 +84,8 @@ public struct FRVAELoss: Sendable {
     public var codeWeight: Float = 1
     public var adversarialWeight: Float = 0.5
     public var perceptualWeight: Float = 1
-    /// Distance of made and real images, mean over the batch; needs a network that is not part of this project's files.
+    /// Distance of made and real images, mean over the batch; needs a network that is not part of this
+    /// project's files.
     public var perceptual: (@Sendable (_ made: Tensor, _ real: Tensor) -> Tensor)?
 
     public init() {}

@@ -3,8 +3,8 @@ import Diffusion
 import Layers
 import Tensors
 
-/// MAR's per-token diffusion head in a sampler's seat, with its own form of guidance: the first half of the rows is
-/// conditional, the second unconditional, both see the first half's state, and only the noise is guided.
+/// MAR's per-token diffusion head in a sampler's seat, with its own form of guidance: the first half of the
+/// rows is conditional, the second unconditional, both see the first half's state, and only the noise is guided.
 struct TokenDiffusionModel: LatentModel {
     let head: MARHead
     /// `[2R, W]`, time not yet added.

@@ -18,7 +18,8 @@ public struct SpectrumAnalysis: Sendable {
         public var energy: Double
         /// Share of the band in the energy of everything but the mean colour; nil for an image of one colour.
         public var share: Double?
-        /// Peak signal-to-noise ratio of the sum of the bands up to this one, in decibels; infinite for the image itself.
+        /// Peak signal-to-noise ratio of the sum of the bands up to this one, in decibels; infinite for the
+        /// image itself.
         public var psnr: Double
     }
 
@@ -37,10 +38,11 @@ public struct SpectrumAnalysis: Sendable {
     public static let largestSide = 512
 
     /// - Parameters:
-    ///   - grids: levels from coarse to fine; empty for octaves. The last must be the image's size, else the image's
+    ///   - grids: levels from coarse to fine; empty for octaves. The last must be the image's size, else the
+    ///   image's
     ///     size is added.
-    /// - Throws: `ImageError`, `FileError` for an image that cannot be read; `ConfigurationError`, `PyramidMismatch` for
-    ///   levels that do not fit it.
+    /// - Throws: `ImageError`, `FileError` for an image that cannot be read; `ConfigurationError`,
+    ///   `PyramidMismatch` for levels that do not fit it.
     public init(
         path: String, grids: [Grid] = [], basis: PyramidConfiguration.Basis = .cosine, bands: BandShape = .box
     ) throws {

@@ -5,8 +5,8 @@ import Metrics
 import Tensors
 
 extension SpectrumAnalysis {
-    /// The pyramid as a picture: above, the image growing band by band; in the middle, each band alone (grey is zero,
-    /// contrast stretched); below, the radial power spectrum of the image and of each partial sum.
+    /// The pyramid as a picture: above, the image growing band by band; in the middle, each band alone (grey
+    /// is zero, contrast stretched); below, the radial power spectrum of the image and of each partial sum.
     public func picture() -> Image {
         let growing = lowpasses.map { shown($0, gain: 1) }
         let single = bands.enumerated().map { level, band in
@@ -40,8 +40,8 @@ extension SpectrumAnalysis {
         return plot
     }
 
-    /// Mean power by frequency, averaged over directions and channels, in the basis of the pyramid: of an image that is
-    /// cut by cosines a Fourier spectrum would mostly show the jump across its borders.
+    /// Mean power by frequency, averaged over directions and channels, in the basis of the pyramid: of an
+    /// image that is cut by cosines a Fourier spectrum would mostly show the jump across its borders.
     private func radialPower(_ x: PreciseImages) -> [Double] {
         let channels = x.shape.channels
         let (height, width) = (image.height, image.width)

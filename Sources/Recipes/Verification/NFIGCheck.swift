@@ -5,8 +5,8 @@ import Tensors
 
 /// One next-frequency case being compared: reads its tensors and gathers the comparisons.
 ///
-/// Tolerances are those of `specs/nfig.md`, section 15: 10⁻¹⁰ of the RMS for double references, 10⁻⁴ of the largest
-/// magnitude for single ones, nothing for whole numbers.
+/// Tolerances are those of `specs/nfig.md`, section 15: 10⁻¹⁰ of the RMS for double references, 10⁻⁴ of the
+/// largest magnitude for single ones, nothing for whole numbers.
 struct NFIGCheck {
     let fixture: Fixture
     var result = VerificationResult()
@@ -195,8 +195,8 @@ struct NFIGCheck {
         }
     }
 
-    /// A bias that the next normalisation takes away again has no gradient but rounding, on both sides. Such a bias is
-    /// compared in units of the weight beside it, by joining that weight's largest gradient to both.
+    /// A bias that the next normalisation takes away again has no gradient but rounding, on both sides. Such a
+    /// bias is compared in units of the weight beside it, by joining that weight's largest gradient to both.
     private func cancelled(_ found: Tensor, _ expected: StoredTensor, _ name: String) -> Comparison? {
         guard name.hasSuffix(".bias"), let weight = fixture.file[name.dropLast(5) + ".weight"] else {
             return nil

@@ -99,8 +99,8 @@ extension NFIGVerification {
         }
     }
 
-    /// Part k of the outermost axis, relative to that part's largest magnitude: untrained states grow by orders of
-    /// magnitude from one to the next.
+    /// Part k of the outermost axis, relative to that part's largest magnitude: untrained states grow by
+    /// orders of magnitude from one to the next.
     private static func compare(
         _ check: inout NFIGCheck, _ name: String, _ values: [Double], _ expected: StoredTensor, part: Int
     ) {

@@ -57,8 +57,15 @@ extension NFIGVerification {
         let fixture = check.fixture
         let count = try fixture.integer("K_phi")
         let basis = try basis(fixture.string("basis"))
-        let sizing: PyramidConfiguration.Sizing =
-            try fixture.string("resample") == "area_bicubic" ? .areaBicubic : .spectral
+        let resample = try fixture.string("resample")
+        let sizing: PyramidConfiguration.Sizing
+        if resample == "area_bicubic" {
+            sizing = .areaBicubic
+        } else if try self.basis(resample) == basis {
+            sizing = .spectral
+        } else {
+            throw UnsupportedFixture("a basis with the resampling of another, \"\(resample)\"")
+        }
         let mask = try check.config["mask"]?.string.map(bandShape) ?? .box
         // The cases name φ without the module that holds them.
         func rename(_ name: String) -> String {

@@ -75,7 +75,8 @@ extension NFIGVerification {
     }
 }
 
-/// The draws that a case recorded: `input.uniform<level>`, `input.gumbel<level>`. A run that took the best code needs none.
+/// The draws that a case recorded: `input.uniform<level>`, `input.gumbel<level>`. A run that took the best
+/// code needs none.
 private struct RecordedDraws: TokenRandomness {
     private var stored: [[Double]] = []
     private var noise: [[Float]] = []

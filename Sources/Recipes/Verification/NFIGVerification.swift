@@ -1,7 +1,7 @@
 import Checkpoints
 
-/// Rebuilds the parity cases of `parity/nfig`: frequency bands, resampling, packing, quantisers, the VAE, the transformer,
-/// discrete sampling, and the continuous heads of MAR and FAR.
+/// Rebuilds the parity cases of `parity/nfig`: frequency bands, resampling, packing, quantisers, the VAE, the
+/// transformer, discrete sampling, and the continuous heads of MAR and FAR.
 enum NFIGVerification: FixtureFamily {
     typealias Rebuild = @Sendable (inout NFIGCheck) throws -> Void
 

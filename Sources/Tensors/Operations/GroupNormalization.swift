@@ -72,7 +72,8 @@ private struct GroupStatistics {
         return sum
     }
 
-    /// Sums `[N, C]` over pixels to means over pixels and the channels of a group, one value per channel `[N, C]`.
+    /// Sums `[N, C]` over pixels to means over pixels and the channels of a group, one value per channel `[N,
+    /// C]`.
     func groupMeans(of sums: Tensor) -> Tensor {
         let width = layout.channels / groups
         let scale = 1 / Double(max(1, layout.rows * width))

@@ -3,9 +3,9 @@
 extension Tensor {
     /// Applies one matrix along the height and another along the width of every channel.
     ///
-    /// `[N, H, W, C]` → `[N, h, w, C]`: y[n, j, k, c] = Σ rows[j, y]·columns[k, x]·self[n, y, x, c]. Resampling, small
-    /// Fourier and cosine transforms and box filters are all of this form, and below about 64 pixels two matrix
-    /// products beat a fast transform.
+    /// `[N, H, W, C]` → `[N, h, w, C]`: y[n, j, k, c] = Σ rows[j, y]·columns[k, x]·self[n, y, x, c].
+    /// Resampling, small Fourier and cosine transforms and box filters are all of this form, and below about
+    /// 64 pixels two matrix products beat a fast transform.
     /// - Parameters:
     ///   - rows: `[h, H]`, a constant: no derivative flows to it.
     ///   - columns: `[w, W]`, likewise.
