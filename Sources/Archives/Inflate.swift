@@ -6,6 +6,8 @@ enum DeflateWrapper: Int32 {
     case none = -15
     /// gzip's header and trailer, whose checksum zlib verifies.
     case gzip = 31
+    /// zlib's own, with a checksum at the end.
+    case zlib = 15
 }
 
 /// One zlib decompression, at a fixed address as the library demands.

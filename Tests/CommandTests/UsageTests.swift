@@ -116,7 +116,7 @@ import Testing
             ),
             (
                 ["convert", "configs/shapes-dico.yaml", "/tmp/sfumato-none.safetensors"],
-                "configs/shapes-dico.yaml: is none of safetensors, .pth and .npz"
+                "configs/shapes-dico.yaml: is none of safetensors, .pth, .npz and .mat"
             ),
             (["evaluate", "configs", "--against", "none"], "configs: there is no PNG or JPEG image in it"),
             (

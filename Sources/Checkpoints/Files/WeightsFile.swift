@@ -1,6 +1,6 @@
 import Archives
 
-/// Weights of whatever file they come in: safetensors, PyTorch's `.pth`/`.pt`, NumPy's `.npz`.
+/// Weights of whatever file they come in: safetensors, PyTorch's `.pth`/`.pt`, NumPy's `.npz`, MATLAB's `.mat`.
 public enum WeightsFile {
     /// The tensors under their published names, told by the file's contents, not by its extension.
     ///
@@ -16,7 +16,8 @@ public enum WeightsFile {
         }
         if TorchFile.isTorch(bytes) { return try TorchFile(bytes, path: path).stateDictionary() }
         if SafetensorsFile.isSafetensors(bytes) { return try SafetensorsFile(bytes, path: path).tensors }
+        if MatlabFile.isMatlab(bytes) { return try SimpleNetwork(MatlabFile(bytes, path: path)).tensors }
         throw CheckpointFileError(
-            file: path, problem: "is none of safetensors, .pth and .npz, or is damaged at its beginning")
+            file: path, problem: "is none of safetensors, .pth, .npz and .mat, or is damaged at its beginning")
     }
 }
