@@ -70,9 +70,9 @@ public struct ManifoldMetrics: Sendable {
         let counts = try pass.run()
         let (n, m) = (Double(samples.features.rows), Double(reference.features.rows))
         precision = Double(counts.ballsAroundSample.count { $0 > 0 }) / n
-        recall = Double(counts.isReferenceInside.count { $0 }) / m
+        recall = Double(counts.isReferenceInside.memberCount) / m
         density = Double(counts.ballsAroundSample.reduce(0, +)) / (Double(k) * n)
-        coverage = Double(counts.isBallOccupied.count { $0 }) / m
+        coverage = Double(counts.isBallOccupied.memberCount) / m
         realism = counts.realism
     }
 }
@@ -86,22 +86,20 @@ private struct BallPass {
 
     struct Counts {
         var ballsAroundSample: [Int] = []
-        var isReferenceInside: [Bool]
-        var isBallOccupied: [Bool]
+        var isReferenceInside: BitSet
+        var isBallOccupied: BitSet
         var realism: [Double] = []
 
         init(references: Int) {
-            isReferenceInside = [Bool](repeating: false, count: references)
+            isReferenceInside = BitSet(count: references)
             isBallOccupied = isReferenceInside
         }
 
         mutating func append(_ other: Counts) {
             ballsAroundSample += other.ballsAroundSample
             realism += other.realism
-            for j in isReferenceInside.indices {
-                isReferenceInside[j] = isReferenceInside[j] || other.isReferenceInside[j]
-                isBallOccupied[j] = isBallOccupied[j] || other.isBallOccupied[j]
-            }
+            isReferenceInside.formUnion(other.isReferenceInside)
+            isBallOccupied.formUnion(other.isBallOccupied)
         }
     }
 
@@ -130,9 +128,9 @@ private struct BallPass {
         for j in radii.indices {
             if isInside(distances[j], i, j, referenceSquares[j]) {
                 around += 1
-                counts.isBallOccupied[j] = true
+                counts.isBallOccupied.insert(j)
             }
-            if isInside(distances[j], i, j, sampleSquares[i]) { counts.isReferenceInside[j] = true }
+            if isInside(distances[j], i, j, sampleSquares[i]) { counts.isReferenceInside.insert(j) }
             if radii[j] < middle {
                 let squared = tiles.decisive(distances[j], i, j, against: 0)
                 best = max(best, radii[j] / squared.squareRoot())
@@ -146,6 +144,19 @@ private struct BallPass {
         let decisive = tiles.decisive(squared, i, j, against: limit)
         return strict ? decisive < limit : decisive <= limit
     }
+}
+
+/// Which of many things are so: an eighth of a byte each, because every tile of distances has its own.
+private struct BitSet {
+    private var words: [UInt64]
+
+    init(count: Int) { words = [UInt64](repeating: 0, count: (count + 63) / 64) }
+
+    mutating func insert(_ index: Int) { words[index >> 6] |= 1 << UInt64(index & 63) }
+
+    mutating func formUnion(_ other: BitSet) { for i in words.indices { words[i] |= other.words[i] } }
+
+    var memberCount: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 }
 
 func median(_ values: [Double]) -> Double {

@@ -11,7 +11,7 @@ struct DistanceTiles {
     private let columnNorms: [Double]
     /// Share of ‖u‖² + ‖v‖² within which a product's squared distance is not trusted.
     private static let trust = 1e-6
-    private static let tileElements = 1 << 20
+    private static let tileElements = 1 << 22
 
     init(_ rows: Matrix, _ columns: Matrix) {
         (self.rows, self.columns) = (rows, columns)

@@ -43,6 +43,22 @@ enum TinyRun {
         }
     }
 
+    @Test func `a run evaluates its averaged weights on the way`() throws {
+        try withTemporaryFolder { folder in
+            let out = joinPath(folder, "run")
+            let settings = [
+                "evaluate.every=3", "evaluate.metrics=[fd-wm, spectrum]", "evaluate.count=3",
+                "evaluate.referenceCount=8", "evaluate.sampler.steps=2",
+            ]
+            let run = try CommandRun(TinyRun.arguments(out, settings))
+            #expect(run.status == 0, "\(run.errors)")
+            let log = String(decoding: try bytes(of: joinPath(out, "log.jsonl")), as: UTF8.self)
+            let scores = log.split(separator: "\n").filter { $0.contains("\"evaluate\"") }
+            #expect(scores.count == 2)
+            #expect(scores.allSatisfy { $0.contains("\"fd-wm\"") && $0.contains("\"spectral-fd\"") })
+        }
+    }
+
     @Test func `a run stopped and killed on the way ends with the bytes of one left alone`() throws {
         try withTemporaryFolder { folder in
             let (whole, broken) = (joinPath(folder, "whole"), joinPath(folder, "broken"))

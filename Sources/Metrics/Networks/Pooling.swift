@@ -5,6 +5,31 @@ enum PoolingRule {
     case max
     /// The mean of the samples inside the image: windows at the border divide by fewer.
     case meanInside
+
+    /// One window of an image, all channels: the inner loops run over neighbouring numbers, so that they become vector
+    /// instructions.
+    fileprivate func apply(
+        _ image: UnsafePointer<Float>, width: Int, _ rows: Range<Int>, _ columns: Range<Int>, _ channels: Int,
+        _ target: UnsafeMutablePointer<Float>
+    ) {
+        var isFirst = true
+        for i in rows {
+            for j in columns {
+                let source = image + (i * width + j) * channels
+                if isFirst {
+                    target.update(from: source, count: channels)
+                    isFirst = false
+                } else if self == .max {
+                    for k in 0..<channels { target[k] = source[k] > target[k] ? source[k] : target[k] }
+                } else {
+                    for k in 0..<channels { target[k] += source[k] }
+                }
+            }
+        }
+        guard self == .meanInside else { return }
+        let share = 1 / Float(rows.count * columns.count)
+        for k in 0..<channels { target[k] *= share }
+    }
 }
 
 extension Tensor {
@@ -19,34 +44,19 @@ extension Tensor {
             return (usesCeiling ? (free + stride - 1) / stride : free / stride) + 1
         }
         let (outHeight, outWidth) = (extent(h), extent(w))
-        let result = Tensor.zeros([n, outHeight, outWidth, c])
+        let result = Tensor.uninitialized([n, outHeight, outWidth, c])
         withScalars { x in
             result.withMutableScalars { y in
-                for place in 0..<n * outHeight * outWidth {
-                    let (image, row, column) = (
-                        place / (outHeight * outWidth), place / outWidth % outHeight, place % outWidth
-                    )
-                    let rows =
-                        Swift.max(0, row * stride - padding)..<Swift.min(h, row * stride - padding + size)
-                    let columns =
-                        Swift.max(
-                            0, column * stride - padding)..<Swift.min(w, column * stride - padding + size)
-                    let target = place * c
-                    let share = 1 / Float(rows.count * columns.count)
-                    var isFirst = true
-                    for i in rows {
-                        for j in columns {
-                            let source = ((image * h + i) * w + j) * c
-                            switch rule {
-                            case .max:
-                                for k in 0..<c {
-                                    y[target + k] =
-                                        isFirst ? x[source + k] : Swift.max(y[target + k], x[source + k])
-                                }
-                            case .meanInside:
-                                for k in 0..<c { y[target + k] += share * x[source + k] }
-                            }
-                            isFirst = false
+                guard let source = x.baseAddress, var target = y.baseAddress else { return }
+                for image in 0..<n {
+                    for row in 0..<outHeight {
+                        let top = row * stride - padding
+                        let rows = Swift.max(0, top)..<Swift.min(h, top + size)
+                        for column in 0..<outWidth {
+                            let left = column * stride - padding
+                            let columns = Swift.max(0, left)..<Swift.min(w, left + size)
+                            rule.apply(source + image * h * w * c, width: w, rows, columns, c, target)
+                            target += c
                         }
                     }
                 }

@@ -23,6 +23,7 @@ public struct TrainingConfiguration: Settings, Hashable {
     public var seed: UInt64 = 0
     public var checkpoints = CheckpointSettings()
     public var samples = SampleSettings()
+    public var evaluate = EvaluateSettings()
     public var log = LogSettings()
 
     public static var defaults: TrainingConfiguration {

@@ -72,13 +72,10 @@ public struct Evaluation: Sendable {
         }
         var network: FeatNet?
         if metrics.needs.contains(.featNet) {
-            let name = "samplers/weights/featnet-cifar10.safetensors"
-            if let path = ProjectFiles.find(name) {
-                network = try FeatNet(path: path)
-            } else if request.metrics.isEmpty {
-                warnings.append("\(name) was not found; only the metrics that need no weights are computed")
-            } else {
-                throw EvaluationError("\(name) was not found; set SFUMATO_HOME to the project's folder")
+            do { network = try Self.featNet() } catch let error as EvaluationError
+                where request.metrics.isEmpty
+            {
+                warnings.append("\(error); only the metrics that need no weights are computed")
             }
         }
         if metrics.pairs.contains(.lpips), request.lpipsTrunk == nil {
@@ -92,6 +89,15 @@ public struct Evaluation: Sendable {
             try metrics.needs.isDisjoint(with: .anyInception)
             ? nil : request.inception.map { try InceptionExtractor(path: $0, mode: request.mode) }
         warnings += Self.formatWarnings(samples, reference)
+    }
+
+    /// FeatNet with the weights that come with the project.
+    static func featNet() throws -> FeatNet {
+        let name = "samplers/weights/featnet-cifar10.safetensors"
+        guard let path = ProjectFiles.find(name) else {
+            throw EvaluationError("\(name) was not found; set SFUMATO_HOME to the project's folder")
+        }
+        return try FeatNet(path: path)
     }
 
     private static func samples(_ request: EvaluationRequest) throws -> any ImageSource {

@@ -12,10 +12,12 @@ struct FeatureCache: Sendable {
 
     private let folder: String
 
-    /// - Parameter identity: of the images.
+    /// - Parameters:
+    ///   - weights: digest of the network's weights.
+    ///   - images: digest of the images.
     /// - Throws: `FileError` when the folder cannot be made.
-    init(root: String, extractor: InceptionExtractor, identity: String) throws {
-        let text = "1 \(extractor.digest) \(extractor.mode.rawValue) \(Self.chunk) \(identity)"
+    init(root: String, weights: String, mode: InceptionMode, images: String) throws {
+        let text = "1 \(weights) \(mode.rawValue) \(Self.chunk) \(images)"
         let key = Array(text.utf8).withUnsafeBytes { SHA256.hexadecimal($0) }
         folder = joinPath(root, String(key.prefix(32)))
         try makeFolder(folder)

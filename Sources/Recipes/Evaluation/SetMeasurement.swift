@@ -34,9 +34,12 @@ struct SetMeasurement {
     }
 
     private func run(_ extractor: InceptionExtractor, _ progress: (Int) -> Void) throws -> Result {
-        let digest = try source.identity ?? contentDigest()
-        let cache = try cacheFolder.map {
-            try FeatureCache(root: $0, extractor: extractor, identity: digest)
+        // Samples of weights that are still trained are never seen again.
+        let digest = try source.identity ?? (cacheFolder == nil ? nil : contentDigest())
+        var cache: FeatureCache?
+        if let cacheFolder, let digest {
+            cache = try FeatureCache(
+                root: cacheFolder, weights: extractor.digest, mode: extractor.mode, images: digest)
         }
         var simple = SampleSetMeasurer(name: source.name, network: network, needs: needs)
         var inception = InceptionMeasurer(extractor, needs: needs)

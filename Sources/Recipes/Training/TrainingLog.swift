@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import Images
+import Metrics
 import Training
 
 /// What a run writes on the way: JSON lines, and TensorBoard events where wanted.
@@ -24,6 +25,19 @@ struct TrainingLog {
         try lines.append(record.members.merging(["step": .integer(step), "time": .number(Self.now)]) { $1 })
         for (name, value) in record.members.sorted(by: { $0.key < $1.key }) {
             try events?.add("train/\(name)", Float(value.number ?? 0), step: step, wallTime: Self.now)
+        }
+    }
+
+    /// Scores, under the metrics' names: a line of their own, and `evaluate/…` in TensorBoard.
+    func append(_ scores: EvaluationReport, step: Int) throws {
+        let values = Dictionary(scores.rows.map { ($0.metric, JSONValue.number($0.value)) }) { $1 }
+        try lines.append([
+            "step": .integer(step), "time": .number(Self.now), "evaluate": .object(values),
+            "samples": .integer(scores.sampleCount),
+            "reference": scores.referenceCount.map { .integer($0) } ?? .null,
+        ])
+        for row in scores.rows {
+            try events?.add("evaluate/\(row.metric)", Float(row.value), step: step, wallTime: Self.now)
         }
     }
 

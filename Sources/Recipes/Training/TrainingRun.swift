@@ -4,6 +4,7 @@ import Diffusion
 import Foundation
 import Images
 import Layers
+import Metrics
 import Tensors
 import Training
 
@@ -33,6 +34,8 @@ public final class TrainingRun {
         case logged(step: Int, loss: Double, imagesPerSecond: Double)
         case saved(path: String)
         case sampled(path: String)
+        /// The averaged weights were scored.
+        case evaluated(step: Int, EvaluationReport)
         /// A file of the data could not be read; another image takes its place.
         case skipped(SkippedImage)
         /// A state is damaged; the one before it is used.
@@ -82,6 +85,7 @@ public final class TrainingRun {
     /// - Throws: `NonFiniteError`, after saving the state before the step that failed; errors of files.
     public func run(until shouldStop: () -> Bool) throws -> Outcome {
         let (settings, clock) = (plan.configuration, ContinuousClock())
+        let evaluation = try TrainingEvaluation(plan)
         let log = try TrainingLog(folder, writesEvents: settings.log.tensorBoard)
         var window = LogWindow(start: clock.now)
         while trainer.stepCount < settings.steps {
@@ -102,6 +106,13 @@ public final class TrainingRun {
             if report.step % settings.checkpoints.every == 0 || isLast { try save() }
             if settings.samples.every > 0, report.step % settings.samples.every == 0 || isLast {
                 try sample(log)
+                window.skip(to: clock.now)
+            }
+            if let evaluation, evaluation.isDue(report.step) || isLast {
+                if let scores = try evaluation.report(averagedModel()) {
+                    try log.append(scores, step: report.step)
+                    onEvent(.evaluated(step: report.step, scores))
+                }
                 window.skip(to: clock.now)
             }
         }
@@ -133,11 +144,8 @@ public final class TrainingRun {
     /// A grid of images from the averaged weights.
     private func sample(_ log: TrainingLog) throws {
         let samples = plan.configuration.samples
-        let model = try LoadedModel(
-            path: folder.path, configuration: plan.checkpointConfiguration,
-            weights: trainer.optimizer.averagedParameters, digest: "")
         let generation = try GenerationPlan(
-            model: model, recipe: SamplingRecipe(sampler: samples.sampler),
+            model: averagedModel(), recipe: SamplingRecipe(sampler: samples.sampler),
             seeds: try SeedList(count: samples.count, from: 0).seeds)
         guard generation.makesImages else { return }
         var images: [Image] = []
@@ -152,6 +160,12 @@ public final class TrainingRun {
         try grid.write(to: path)
         try log.append(grid, step: trainer.stepCount)
         onEvent(.sampled(path: path))
+    }
+
+    private func averagedModel() throws -> LoadedModel {
+        try LoadedModel(
+            path: folder.path, configuration: plan.checkpointConfiguration,
+            weights: trainer.optimizer.averagedParameters, digest: "")
     }
 
     /// The averaged weights alone, as `model.safetensors`.
@@ -182,6 +196,7 @@ extension TrainingRun {
         (old.steps, old.checkpoints, old.samples, old.log) = (
             new.steps, new.checkpoints, new.samples, new.log
         )
+        old.evaluate = new.evaluate
         (old.data.path, old.data.threads) = (new.data.path, new.data.threads)
         guard old != new else { return }
         let changes = SettingsNode.differences(old.node, new.node).prefix(4)

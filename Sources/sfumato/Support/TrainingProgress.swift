@@ -32,6 +32,9 @@ final class TrainingProgress: Sendable {
             Terminal.note("step \(step)  \(text)")
         case .saved(let path): Terminal.note("saved \(path)")
         case .sampled(let path): Terminal.note("sampled \(path)")
+        case .evaluated(let step, let report):
+            let scores = report.rows.map { "\($0.metric) \(EvaluationReport.formatted($0.value))" }
+            Terminal.note("step \(step)  \(scores.joined(separator: "  "))")
         case .skipped(let image): Terminal.warning("\(image); another image takes its place")
         case .damaged(let problem): Terminal.warning("\(problem); the state before it is used")
         }
