@@ -12,7 +12,7 @@ public struct DenoisingModel: Sendable {
     /// Noise levels it was trained for, on the 0–255 scale; nil when nothing says so.
     public let sigmas: ClosedRange<Double>?
     public let parameterCount: Int
-    private let parameters: [String: Tensor]
+    let parameters: [String: Tensor]
 
     /// - Parameters:
     ///   - path: a checkpoint, a run's folder, or published weights: safetensors, `.pth`, `.mat`.
@@ -27,7 +27,10 @@ public struct DenoisingModel: Sendable {
             throw CheckpointFileError(
                 file: path, problem: "\(name) has values that are not finite; the weights are spoiled")
         }
-        do { (network, parameters) = try Self.recognize(weights, localMeans: localMeans) } catch let error
+        do {
+            (network, parameters) = try Self.recognize(
+                weights, stored.config, path: path, localMeans: localMeans)
+        } catch let error
             as UnknownNetwork
         {
             throw CheckpointFileError(
@@ -42,6 +45,12 @@ public struct DenoisingModel: Sendable {
         }
         self.path = path
         sigmas = Self.sigmas(stored.config) ?? network.publishedSigmas
+        parameterCount = parameters.values.reduce(0) { $0 + $1.elementCount }
+    }
+
+    /// A network that is being trained.
+    init(path: String, network: RestorationNetwork, parameters: [String: Tensor]) {
+        (self.path, self.network, self.parameters, sigmas) = (path, network, parameters, nil)
         parameterCount = parameters.values.reduce(0) { $0 + $1.elementCount }
     }
 
@@ -73,10 +82,22 @@ public struct DenoisingModel: Sendable {
         return (try WeightsFile.read(path: path), nil)
     }
 
-    private static func recognize(_ weights: [String: Tensor], localMeans: Int?) throws -> (
-        RestorationNetwork, [String: Tensor]
-    ) {
-        let (network, parameters) = try RestorationNetwork.recognizing(weights)
+    /// By what the file says of itself, or else by names and shapes.
+    private static func recognize(
+        _ weights: [String: Tensor], _ config: JSONValue?, path: String, localMeans: Int?
+    ) throws -> (RestorationNetwork, [String: Tensor]) {
+        var (network, parameters): (RestorationNetwork, [String: Tensor])
+        if let config, config["model"] != nil {
+            let name = "\(path): config"
+            let node = try SettingsNode(yaml: config.text, name: name, hasLines: false)
+            guard RestorationConfiguration.describes(node) else {
+                throw UnknownNetwork("it says it is \(config["model"]?["kind"]?.string ?? "another")")
+            }
+            network = try RestorationCheckpoint(node).model.network
+            parameters = weights
+        } else {
+            (network, parameters) = try RestorationNetwork.recognizing(weights)
+        }
         guard let localMeans else { return (network, parameters) }
         guard case .nafnet(var configuration) = network else {
             throw DenoisingError("--local-means is for NAFNet; other networks have no global means")

@@ -31,7 +31,7 @@ public struct DenoisingPlan: Sendable {
         public init(out: String?) { self.out = out }
     }
 
-    public let items: [Item]
+    public private(set) var items: [Item]
 
     /// - Parameter inputs: files and folders.
     /// - Throws: `DenoisingError` when there are no images, two results would have one name, a result would replace a
@@ -66,8 +66,11 @@ public struct DenoisingPlan: Sendable {
         try Self.check(items, overwrites: options.overwrites)
     }
 
+    /// The first so many.
+    mutating func limit(to count: Int) { items = Array(items.prefix(count)) }
+
     /// Names of images below a folder, in byte order.
-    private static func images(
+    static func images(
         in folder: String, isRecursive: Bool, below prefix: String = "", depth: Int = 0
     )
         throws -> [String]

@@ -44,6 +44,9 @@ public struct DenoisingReport: Sendable {
     /// Whether there are figures.
     public var isScored: Bool { entries.contains { $0.after != nil } }
 
+    /// In dB; nil where nothing was scored.
+    public var meanPSNR: Double? { mean { $0.after?.psnr } }
+
     /// Means over the images, each image counting the same.
     private func mean(_ value: (Entry) -> Double?) -> Double? {
         let values = entries.compactMap(value)

@@ -4,7 +4,7 @@ import Training
 
 /// Between the optimiser's tensors and a run's files.
 extension Trainer {
-    func state(_ plan: TrainingPlan) -> TrainingState {
+    func state(config: JSONValue, imagesPerStep: Int) -> TrainingState {
         let tensors = Dictionary(uniqueKeysWithValues: optimizer.state.map { ($0.name, $0.tensor) })
         func group(_ prefix: String) -> [String: Tensor] {
             let members = tensors.filter { $0.key.hasPrefix(prefix) }
@@ -12,9 +12,9 @@ extension Trainer {
                 uniqueKeysWithValues: members.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
         }
         return TrainingState(
-            step: stepCount, config: plan.checkpointConfiguration.node.json, model: group("model."),
+            step: stepCount, config: config, model: group("model."),
             ema: group("ema."), firstMoments: group("optimizer.m."), secondMoments: group("optimizer.v."),
-            dataPosition: ["samples": .integer(stepCount * plan.imagesPerStep)])
+            dataPosition: ["samples": .integer(stepCount * imagesPerStep)])
     }
 
     /// - Throws: `ParameterMismatch` when the state is another network's.

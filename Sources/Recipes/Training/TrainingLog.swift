@@ -41,6 +41,15 @@ struct TrainingLog {
         }
     }
 
+    /// - Parameter scores: in dB, by what was scored.
+    func append(validation scores: [String: Double], step: Int) throws {
+        let members = scores.mapValues(JSONValue.number)
+        try lines.append(["validation": .object(members), "step": .integer(step), "time": .number(Self.now)])
+        for (name, value) in scores.sorted(by: { $0.key < $1.key }) {
+            try events?.add("validation/\(name)", Float(value), step: step, wallTime: Self.now)
+        }
+    }
+
     func append(_ image: Image, step: Int) throws {
         try events?.add(
             "samples", png: try image.pngBytes(), width: image.width, height: image.height,

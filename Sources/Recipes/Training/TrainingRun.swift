@@ -36,6 +36,8 @@ public final class TrainingRun {
         case sampled(path: String)
         /// The averaged weights were scored.
         case evaluated(step: Int, EvaluationReport)
+        /// Images were scored with the averaged weights: mean PSNR in dB by what was scored.
+        case validated(step: Int, scores: [String: Double])
         /// A file of the data could not be read; another image takes its place.
         case skipped(SkippedImage)
         /// A state is damaged; the one before it is used.
@@ -84,61 +86,36 @@ public final class TrainingRun {
     /// Steps until the end, or until `shouldStop` says so after a step; the state is saved either way.
     /// - Throws: `NonFiniteError`, after saving the state before the step that failed; errors of files.
     public func run(until shouldStop: () -> Bool) throws -> Outcome {
-        let (settings, clock) = (plan.configuration, ContinuousClock())
+        let settings = plan.configuration
         let evaluation = try TrainingEvaluation(plan)
-        let log = try TrainingLog(folder, writesEvents: settings.log.tensorBoard)
-        var window = LogWindow(start: clock.now)
-        while trainer.stepCount < settings.steps {
-            if shouldStop() {
-                try save()
-                return .interrupted
-            }
-            let report = try step()
-            onEvent(.step(report))
-            window.add(report)
-            if report.step % settings.log.every == 0 || report.step == settings.steps {
-                let record = window.close(at: clock.now)
-                try log.append(record, step: report.step)
-                onEvent(
-                    .logged(step: report.step, loss: record.loss, imagesPerSecond: record.imagesPerSecond))
-            }
-            let isLast = report.step == settings.steps
-            if report.step % settings.checkpoints.every == 0 || isLast { try save() }
-            if settings.samples.every > 0, report.step % settings.samples.every == 0 || isLast {
-                try sample(log)
-                window.skip(to: clock.now)
-            }
-            if let evaluation, evaluation.isDue(report.step) || isLast {
+        let loop = TrainingLoop(
+            trainer: trainer, folder: folder, steps: settings.steps, checkpoints: settings.checkpoints,
+            log: settings.log,
+            makeState: { [trainer, plan] in
+                trainer.state(
+                    config: plan.checkpointConfiguration.node.json, imagesPerStep: plan.imagesPerStep)
+            }, onEvent: onEvent)
+        let outcome = try loop.run(
+            until: shouldStop,
+            evaluate: { step, part in
+                let batch = try loader.next()
+                return (
+                    task.evaluate(batch, step: step, first: part * settings.batchSize), settings.batchSize
+                )
+            },
+            afterStep: { step, isLast, log in
+                let isSampling =
+                    settings.samples.every > 0 && (step % settings.samples.every == 0 || isLast)
+                if isSampling { try sample(log) }
+                guard let evaluation, evaluation.isDue(step) || isLast else { return isSampling }
                 if let scores = try evaluation.report(averagedModel()) {
-                    try log.append(scores, step: report.step)
-                    onEvent(.evaluated(step: report.step, scores))
+                    try log.append(scores, step: step)
+                    onEvent(.evaluated(step: step, scores))
                 }
-                window.skip(to: clock.now)
-            }
-        }
-        try export()
-        return .finished
-    }
-
-    private func step() throws -> StepReport {
-        let (number, size) = (trainer.stepCount + 1, plan.configuration.batchSize)
-        do {
-            return try trainer.step { part in
-                (task.evaluate(try loader.next(), step: number, first: part * size), size)
-            }
-        } catch let error as NonFiniteError {
-            try save()
-            throw error
-        }
-    }
-
-    private func save() throws {
-        let path = folder.statePath(step: trainer.stepCount)
-        guard trainer.stepCount > 0, !fileExists(path) else { return }
-        let checkpoints = plan.configuration.checkpoints
-        try folder.save(
-            trainer.state(plan), retention: Retention(last: checkpoints.keep, every: checkpoints.keepEvery))
-        onEvent(.saved(path: path))
+                return true
+            })
+        if outcome == .finished { try export() }
+        return outcome
     }
 
     /// A grid of images from the averaged weights.
@@ -180,7 +157,7 @@ public final class TrainingRun {
 }
 
 extension TrainingRun {
-    private static func checkFolder(_ folder: RunFolder, resume: Bool) throws {
+    static func checkFolder(_ folder: RunFolder, resume: Bool) throws {
         guard !resume, let newest = folder.states().last else { return }
         throw TrainingError(
             "\(folder.path): already holds a run, at step \(newest.step); continue it with --resume, or choose another --out"

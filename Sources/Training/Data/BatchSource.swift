@@ -23,6 +23,8 @@ public struct SkippedImage: Sendable, CustomStringConvertible {
     public let name: String
     public let reason: String
 
+    public init(name: String, reason: String) { (self.name, self.reason) = (name, reason) }
+
     public var description: String { reason.contains(name) ? reason : "\(name): \(reason)" }
 }
 

@@ -6,6 +6,8 @@ import Tensors
 /// Weights are changed in place: the model built from the same store computes with the new values at once.
 public final class AdamW {
     public let parameters: [(name: String, tensor: Tensor)]
+    /// What the network keeps beside its parameters (running statistics): saved and exported, changed by the network.
+    public let buffers: [(name: String, tensor: Tensor)]
     private let first: [Tensor]
     private let second: [Tensor]
     private let average: [Tensor]
@@ -15,14 +17,17 @@ public final class AdamW {
     /// Moments begin at zero, the average as a copy of the weights.
     public init(_ store: ParameterStore) {
         parameters = store.all
+        buffers = store.buffers
         first = parameters.map { .zeros($0.tensor.shape) }
         second = parameters.map { .zeros($0.tensor.shape) }
         average = parameters.map { Tensor(shape: $0.tensor.shape, scalars: $0.tensor.scalars) }
     }
 
-    /// The averaged weights under the parameters' names, sharing storage: they follow every later update.
+    /// The averaged weights under the parameters' names, and the buffers as they are, sharing storage: they follow
+    /// every later update.
     public var averagedParameters: [String: Tensor] {
-        Dictionary(uniqueKeysWithValues: zip(parameters.map(\.name), average))
+        let weights = zip(parameters.map(\.name), average)
+        return Dictionary(uniqueKeysWithValues: Array(weights) + buffers.map { ($0.name, $0.tensor) })
     }
 
     /// One update.
@@ -41,13 +46,15 @@ public final class AdamW {
         }
     }
 
-    /// Everything a resumed run needs, by state name: `model.*`, `ema.*`, `optimizer.m.*`, `optimizer.v.*`.
+    /// Everything a resumed run needs, by state name: `model.*`, `ema.*`, `optimizer.m.*`, `optimizer.v.*`. Buffers
+    /// stand under the first two, so that each of them is a whole network.
     public var state: [(name: String, tensor: Tensor)] {
         func named(_ prefix: String, _ tensors: [Tensor]) -> [(String, Tensor)] {
             zip(parameters, tensors).map { (prefix + $0.name, $1.detached) }
         }
+        let kept = ["model.", "ema."].flatMap { prefix in buffers.map { (prefix + $0.name, $0.tensor) } }
         return named("model.", parameters.map(\.tensor)) + named("ema.", average)
-            + named("optimizer.m.", first) + named("optimizer.v.", second)
+            + named("optimizer.m.", first) + named("optimizer.v.", second) + kept
     }
 
     /// Puts a saved state back, in place.

@@ -5,13 +5,15 @@ import Recipes
 
 struct Convert: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Rewrite weights of .pth, .pt, .npz or .safetensors as a checkpoint.",
+        abstract: "Rewrite weights of .pth, .pt, .mat, .npz or .safetensors as a checkpoint.",
         discussion: """
             Examples:
               sfumato convert DiCo-XL-3750K-256x256.pt dico-xl.safetensors --architecture dico-xl
+              sfumato convert model/specifics/sigma=25.mat dncnn-25.safetensors
               sfumato convert outputs/cifar10-dico cifar10.safetensors --precision bfloat16
 
-            Of a training's dictionary the averaged weights (ema) are taken. Nothing in a file is executed: what is no \
+            Denoisers (DnCNN, FDnCNN, FFDNet, DRUNet, NAFNet; .mat of MatConvNet's SimpleNN too) are told by their names \
+            and shapes. Of a training's dictionary the averaged weights (ema) are taken. Nothing in a file is executed: what is no \
             tensor is not read. Every tensor must fit the architecture, or nothing is written.
             """)
 
@@ -42,6 +44,12 @@ struct Convert: ParsableCommand {
     func run() throws {
         guard overwrite || !fileExists(target) else {
             throw ConversionError("\(target): already exists; choose another name, or add --overwrite")
+        }
+        if architecture == nil, settings.texts.isEmpty, RestorationConversion.recognizes(source) {
+            let conversion = try RestorationConversion(source: source)
+            try conversion.write(to: target, as: precision.type)
+            Terminal.note("\(TextTable.grouped(conversion.model.parameterCount)) parameters")
+            return print(target)
         }
         let conversion = try Conversion(
             source: source, architecture: architecture, overrides: settings.overrides())

@@ -12,6 +12,7 @@ struct Train: ParsableCommand {
             Examples:
               sfumato train configs/shapes-dico.yaml
               sfumato train configs/cifar10-dico.yaml --set optimizer.learningRate=3e-4 --out outputs/try
+              sfumato train configs/denoise-dncnn-25.yaml
               sfumato train outputs/try --resume
 
             The run's folder holds config.yaml, checkpoints/, samples/, log.jsonl, an event file for TensorBoard, and \
@@ -38,21 +39,38 @@ struct Train: ParsableCommand {
         compute.apply()
         let isRun = fileExists(joinPath(config, "config.yaml"))
         let file = isRun ? joinPath(config, "config.yaml") : config
-        let plan = try TrainingPlan(
-            TrainingConfiguration(file: file, overrides: settings.overrides()), origin: file)
+        let node = try SettingsNode(yamlFile: file).applying(settings.overrides())
+        let output = RunFolder(path: out ?? (isRun ? config : joinPath("outputs", name(of: file))))
+        if RestorationConfiguration.describes(node) { return try trainDenoiser(node, output) }
+        let plan = try TrainingPlan(TrainingConfiguration(node), origin: file)
         guard !dryRun else {
             return print(plan.description(parameterCount: plan.configuration.model.parameterCount))
         }
-        let folder = RunFolder(path: out ?? (isRun ? config : joinPath("outputs", name(of: file))))
         let progress = TrainingProgress(total: plan.configuration.steps)
-        let run = try TrainingRun(plan, folder: folder, resume: resume, onEvent: progress.show)
-        if run.firstStep >= plan.configuration.steps {
-            Terminal.warning(
-                "\(folder.path): is already at step \(run.firstStep) of \(plan.configuration.steps)")
-        }
-        progress.begin(at: run.firstStep, parameterCount: run.parameterCount, folder: folder.path)
+        let run = try TrainingRun(plan, folder: output, resume: resume, onEvent: progress.show)
+        try finish(
+            output, progress, at: run.firstStep, of: plan.configuration.steps,
+            parameterCount: run.parameterCount, run.run)
+    }
+
+    private func trainDenoiser(_ node: SettingsNode, _ folder: RunFolder) throws {
+        let configuration = try RestorationConfiguration(node)
+        guard !dryRun else { return print(try RestorationRun.description(of: configuration)) }
+        let progress = TrainingProgress(total: configuration.steps)
+        let run = try RestorationRun(configuration, folder: folder, resume: resume, onEvent: progress.show)
+        try finish(
+            folder, progress, at: run.firstStep, of: configuration.steps, parameterCount: run.parameterCount,
+            run.run)
+    }
+
+    private func finish(
+        _ folder: RunFolder, _ progress: TrainingProgress, at step: Int, of total: Int, parameterCount: Int,
+        _ train: (() -> Bool) throws -> TrainingRun.Outcome
+    ) throws {
+        if step >= total { Terminal.warning("\(folder.path): is already at step \(step) of \(total)") }
+        progress.begin(at: step, parameterCount: parameterCount, folder: folder.path)
         Interruption.watch()
-        let outcome = try run.run { Interruption.isRequested }
+        let outcome = try train { Interruption.isRequested }
         progress.end()
         guard outcome == .finished else {
             Terminal.note("saved; go on with: sfumato train \(folder.path) --resume")

@@ -35,6 +35,11 @@ final class TrainingProgress: Sendable {
         case .evaluated(let step, let report):
             let scores = report.rows.map { "\($0.metric) \(EvaluationReport.formatted($0.value))" }
             Terminal.note("step \(step)  \(scores.joined(separator: "  "))")
+        case .validated(let step, let scores):
+            let text = scores.sorted { $0.key < $1.key }.map {
+                "\($0.key) \(TextTable.fixed($0.value, digits: 3)) dB"
+            }
+            Terminal.note("step \(step)  " + text.joined(separator: "  "))
         case .skipped(let image): Terminal.warning("\(image); another image takes its place")
         case .damaged(let problem): Terminal.warning("\(problem); the state before it is used")
         }

@@ -13,8 +13,14 @@ import Testing
     }
 
     @Test(arguments: configs) func `every file in configs is a training run`(_ file: String) throws {
-        let configuration = try TrainingConfiguration(file: joinPath(TestData.root, file))
-        #expect(try TrainingConfiguration(configuration.node) == configuration)
+        let node = try SettingsNode(yamlFile: joinPath(TestData.root, file))
+        guard RestorationConfiguration.describes(node) else {
+            let configuration = try TrainingConfiguration(node)
+            #expect(try TrainingConfiguration(configuration.node) == configuration)
+            return
+        }
+        let configuration = try RestorationConfiguration(node)
+        #expect(try RestorationConfiguration(configuration.node) == configuration)
     }
 
     @Test(arguments: samplers) func `every file in samplers is a recipe`(_ file: String) throws {
