@@ -35,7 +35,7 @@ struct SetMeasurement {
 
     private func run(_ extractor: InceptionExtractor, _ progress: (Int) -> Void) throws -> Result {
         // Samples of weights that are still trained are never seen again.
-        let digest = try source.identity ?? (cacheFolder == nil ? nil : contentDigest())
+        let digest = try source.identity ?? (source is GeneratedSource ? nil : contentDigest())
         var cache: FeatureCache?
         if let cacheFolder, let digest {
             cache = try FeatureCache(
