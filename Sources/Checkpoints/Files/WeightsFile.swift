@@ -18,6 +18,7 @@ public enum WeightsFile {
         if SafetensorsFile.isSafetensors(bytes) { return try SafetensorsFile(bytes, path: path).tensors }
         if MatlabFile.isMatlab(bytes) { return try SimpleNetwork(MatlabFile(bytes, path: path)).tensors }
         throw CheckpointFileError(
-            file: path, problem: "is none of safetensors, .pth, .npz and .mat, or is damaged at its beginning")
+            file: path, problem: "is none of safetensors, .pth, .npz and .mat, or is damaged at its beginning"
+        )
     }
 }
