@@ -85,21 +85,26 @@ import Testing
     @Test(arguments: small.filter(\.hasParameters))
     func `one wrong weight is found`(_ reference: ParityCase) throws {
         let fixture = try reference.fixture()
-        var tensors = fixture.file.tensors
-        let index = try #require(
-            tensors.firstIndex {
-                $0.name.hasPrefix("param.") && $0.name.hasSuffix("weight") && $0.elementCount > 1
-            })
-        var values = tensors[index].doubles
-        values[values.count / 2] += 0.01
-        tensors[index] = StoredTensor(
-            name: tensors[index].name, shape: tensors[index].shape, doubles: values, as: .float32)
-        try withTemporaryFolder { folder in
-            let path = folder + "/case.safetensors"
-            try SafetensorsFile.write(
-                tensors.map { OutgoingTensor($0) }, metadata: fixture.file.metadata, to: path)
-            #expect(!Verifier().verify(path: path).passes)
+        let weights = fixture.file.tensors.indices.filter {
+            let tensor = fixture.file.tensors[$0]
+            return tensor.name.hasPrefix("param.") && tensor.name.hasSuffix("weight")
+                && tensor.elementCount > 1
         }
+        // A weight behind a unit that no pixel activates changes nothing and rightly passes, so others are tried.
+        let isFound = try weights.contains { index in
+            var tensors = fixture.file.tensors
+            var values = tensors[index].doubles
+            values[values.count / 2] += 0.01
+            tensors[index] = StoredTensor(
+                name: tensors[index].name, shape: tensors[index].shape, doubles: values, as: .float32)
+            return try withTemporaryFolder { folder in
+                let path = folder + "/case.safetensors"
+                try SafetensorsFile.write(
+                    tensors.map { OutgoingTensor($0) }, metadata: fixture.file.metadata, to: path)
+                return !Verifier().verify(path: path).passes
+            }
+        }
+        #expect(isFound)
     }
 
     private static func damaged(_ tensor: StoredTensor) -> [StoredTensor] {
