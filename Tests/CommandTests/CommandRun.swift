@@ -18,7 +18,8 @@ struct CommandRun {
 
     /// - Parameters:
     ///   - shell: put before the executable, as in `ulimit -f 1;`.
-    ///   - output: sends an interrupt (or another signal) once this file exists.
+    ///   - output: sends an interrupt (or another signal) once this file holds something. A log is made before the
+    ///     first step and has its first line after it.
     init(
         _ arguments: [String], shell: String? = nil, interruptedAfter output: String? = nil,
         signal: Int32 = SIGINT
@@ -45,7 +46,9 @@ struct CommandRun {
         try process.run()
         if let output {
             let deadline = Date().addingTimeInterval(60)
-            while process.isRunning, !fileExists(output), Date() < deadline { usleep(2000) }
+            while process.isRunning, (try? bytes(of: output))?.isEmpty ?? true, Date() < deadline {
+                usleep(2000)
+            }
             kill(process.processIdentifier, signal)
         }
         process.waitUntilExit()
