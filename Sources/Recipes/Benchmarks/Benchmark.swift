@@ -19,6 +19,7 @@ public struct Benchmark {
         if configs.isEmpty, let model = DiCoPreset.small.configuration {
             let size = ImageSize(width: 32, height: 32)
             cases.append(.forward("DiCo-S 4×32×32", .dico(model), size: size, batch: 16))
+            cases.append(.forward("DiCo-S 4×32×32", .dico(model), size: size, batch: 16, rowwise: true))
             cases.append(.trainingStep("DiCo-S 4×32×32", .dico(model), size: size, batch: 8))
         }
         for path in configs {

@@ -15,15 +15,18 @@ struct BenchmarkCase {
 }
 
 extension BenchmarkCase {
-    /// The network alone, as sampling runs it: rows side by side on the threads.
-    static func forward(_ name: String, _ model: ModelSettings, size: ImageSize, batch: Int) -> BenchmarkCase
-    {
+    /// The network alone: the whole batch at once with every operation divided between the threads, or as sampling
+    /// runs it, each row on one thread, which keeps a row's bytes independent of its neighbours.
+    static func forward(
+        _ name: String, _ model: ModelSettings, size: ImageSize, batch: Int, rowwise: Bool = false
+    ) -> BenchmarkCase {
         BenchmarkCase(
-            name: "\(name) forward, batch \(batch)", imageCount: batch,
+            name: "\(name) forward, batch \(batch)\(rowwise ? ", row by row" : "")", imageCount: batch,
             multiplyAccumulates: Double(batch * model.multiplyAccumulates(size))
         ) {
-            let network = RowwiseDenoiser(
-                model.makeModel(ParameterStore(.initialized(seed: 1), isTracked: false).scope))
+            let parameters = ParameterStore(.initialized(seed: 1), isTracked: false)
+            let whole = model.makeModel(parameters.scope)
+            let network: any Denoiser = rowwise ? RowwiseDenoiser(whole) : whole
             let (images, time, labels) = batchInput(model, size, batch)
             return { _ = network.predict(images, time: time, labels: labels) }
         }
