@@ -21,6 +21,8 @@ public struct TrainingConfiguration: Settings, Hashable {
     public var steps = 100_000
     /// Decides initial weights, the order of the data, its variations and all noise.
     public var seed: UInt64 = 0
+    /// A checkpoint (a file, or a run's folder) whose weights the run begins with instead of drawn ones.
+    public var initialWeights: String?
     public var checkpoints = CheckpointSettings()
     public var samples = SampleSettings()
     public var evaluate = EvaluateSettings()

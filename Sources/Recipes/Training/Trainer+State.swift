@@ -1,4 +1,5 @@
 import Checkpoints
+import Layers
 import Tensors
 import Training
 
@@ -27,6 +28,28 @@ extension Trainer {
             groups.first { name.hasPrefix($0.0) }.flatMap { prefix, group in
                 group[String(name.dropFirst(prefix.count))]
             }
+        }
+    }
+
+    /// Begins with the weights of a checkpoint, for the network as for its average, at step 0 and with no moments.
+    /// - Throws: errors of the file; `CheckpointFileError` when it holds another network's weights.
+    func begin(fromCheckpoint path: String) throws {
+        let tensors = try Checkpoint(path: path).tensors
+        let weights = Dictionary(tensors.map { ($0.name, $0.tensor) }) { first, _ in first }
+        let state = Dictionary(uniqueKeysWithValues: optimizer.state.map { ($0.name, $0.tensor) })
+        do {
+            let unexpected = weights.keys.filter { state["model." + $0] == nil }.sorted()
+            guard unexpected.isEmpty else {
+                throw ParameterMismatch(missing: [], unexpected: unexpected, misshapen: [])
+            }
+            try optimizer.restore(stepCount: 0) { name in
+                let group = ["model.", "ema."].first(where: name.hasPrefix)
+                return group.map { weights[String(name.dropFirst($0.count))] }
+                    ?? state[name].map { .zeros($0.shape) }
+            }
+        } catch let error as ParameterMismatch {
+            throw CheckpointFileError(
+                file: path, problem: "does not fit the model that is to begin with it: \(error)")
         }
     }
 }

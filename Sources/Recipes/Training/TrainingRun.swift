@@ -64,7 +64,11 @@ public final class TrainingRun {
         let model = configuration.model.makeModel(store.scope)
         parameterCount = store.scalarCount
         trainer = Trainer(store, settings: configuration.optimizer, totalSteps: configuration.steps)
-        if let state { try trainer.restore(state) }
+        if let state {
+            try trainer.restore(state)
+        } else if let path = configuration.initialWeights {
+            try trainer.begin(fromCheckpoint: path)
+        }
         firstStep = trainer.stepCount
         task = DiffusionTask(
             model: model, objective: configuration.objective.makeObjective(), seed: configuration.seed,
@@ -173,7 +177,7 @@ extension TrainingRun {
         (old.steps, old.checkpoints, old.samples, old.log) = (
             new.steps, new.checkpoints, new.samples, new.log
         )
-        old.evaluate = new.evaluate
+        (old.evaluate, old.initialWeights) = (new.evaluate, new.initialWeights)
         (old.data.path, old.data.threads) = (new.data.path, new.data.threads)
         guard old != new else { return }
         let changes = SettingsNode.differences(old.node, new.node).prefix(4)

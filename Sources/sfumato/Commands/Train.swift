@@ -14,6 +14,7 @@ struct Train: ParsableCommand {
               sfumato train configs/cifar10-dico.yaml --set optimizer.learningRate=3e-4 --out outputs/try
               sfumato train configs/denoise-dncnn-25.yaml
               sfumato train outputs/try --resume
+              sfumato train configs/mine.yaml --set initialWeights=samplers/weights/cifar10-dico.safetensors
 
             The run's folder holds config.yaml, checkpoints/, samples/, log.jsonl, an event file for TensorBoard, and \
             at the end model.safetensors with the averaged weights. Ctrl-C saves the state and ends with status 130; \
@@ -73,7 +74,10 @@ struct Train: ParsableCommand {
         let outcome = try train { Interruption.isRequested }
         progress.end()
         guard outcome == .finished else {
-            Terminal.note("saved; go on with: sfumato train \(folder.path) --resume")
+            Terminal.note(
+                folder.states().isEmpty
+                    ? "stopped before the first step; there is nothing to save yet"
+                    : "saved; go on with: sfumato train \(folder.path) --resume")
             throw ExitCode(130)
         }
         print(joinPath(folder.path, "model.safetensors"))

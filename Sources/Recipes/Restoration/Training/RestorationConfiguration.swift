@@ -102,6 +102,8 @@ public struct RestorationConfiguration: Settings, Hashable {
     public var steps = 100_000
     /// Decides initial weights, crops and all noise.
     public var seed: UInt64 = 0
+    /// A checkpoint (a file, or a run's folder) whose weights the run begins with instead of drawn ones.
+    public var initialWeights: String?
     public var checkpoints = CheckpointSettings()
     public var validation = ValidationSettings()
     public var log = LogSettings()

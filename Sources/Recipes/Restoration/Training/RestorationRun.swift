@@ -42,7 +42,11 @@ public final class RestorationRun {
         let restorer = configuration.model.network.makeRestorer(store.scope)
         parameterCount = store.scalarCount
         trainer = Trainer(store, settings: configuration.optimizer, totalSteps: configuration.steps)
-        if let state { try trainer.restore(state) }
+        if let state {
+            try trainer.restore(state)
+        } else if let path = configuration.initialWeights {
+            try trainer.begin(fromCheckpoint: path)
+        }
         firstStep = trainer.stepCount
         task = RestorationTask(
             restorer: restorer, objective: configuration.objective, seed: configuration.seed)
@@ -143,6 +147,7 @@ extension RestorationRun {
             new.steps, new.checkpoints, new.validation, new.log
         )
         (old.data.path, old.data.noisy) = (new.data.path, new.data.noisy)
+        old.initialWeights = new.initialWeights
         guard old != new else { return }
         let changes = SettingsNode.differences(old.node, new.node).prefix(4)
         throw TrainingError(
