@@ -15,20 +15,20 @@ public struct Benchmark {
     ///   - recipe: a sampling recipe whose checkpoint is timed as well, when it exists.
     /// - Throws: errors of reading them.
     public init(configs: [String], recipe: String? = nil) throws {
-        var cases: [BenchmarkCase] = []
-        if configs.isEmpty, let model = DiCoPreset.small.configuration {
-            let size = ImageSize(width: 32, height: 32)
-            cases.append(.forward("DiCo-S 4×32×32", .dico(model), size: size, batch: 16))
-            cases.append(.forward("DiCo-S 4×32×32", .dico(model), size: size, batch: 16, rowwise: true))
-            cases.append(.trainingStep("DiCo-S 4×32×32", .dico(model), size: size, batch: 8))
+        var cases: [BenchmarkCase?] = []
+        if configs.isEmpty, let model = DiCoPreset.small.configuration.map(ModelSettings.dico) {
+            var configuration = TrainingConfiguration(model: model, data: .defaults)
+            (configuration.objective, configuration.batchSize) = (.ddpm(.defaults), 8)
+            let size = configuration.data.size
+            cases.append(.forward("DiCo-S 4×32×32", model, size: size, batch: 16))
+            cases.append(.forward("DiCo-S 4×32×32", model, size: size, batch: 16, rowwise: true))
+            cases.append(.trainingStep("DiCo-S 4×32×32", configuration))
         }
         for path in configs {
             let configuration = try TrainingConfiguration(file: path)
             let name = splitPath(path).name
             cases.append(.forward(name, configuration.model, size: configuration.data.size, batch: 16))
-            cases.append(
-                .trainingStep(
-                    name, configuration.model, size: configuration.data.size, batch: configuration.batchSize))
+            cases.append(.trainingStep(name, configuration))
         }
         if let recipe, fileExists(recipe) {
             let settings = try SamplingRecipe(recipeFile: recipe, overrides: [])
@@ -38,7 +38,7 @@ public struct Benchmark {
                 cases.append(.sampling(splitPath(path).name, plan))
             }
         }
-        self.cases = cases
+        self.cases = cases.compactMap({ $0 })
     }
 
     /// - Parameter status: told what is being timed.

@@ -1,4 +1,3 @@
-import Diffusion
 import Layers
 import Tensors
 import Training
@@ -19,13 +18,16 @@ extension BenchmarkCase {
     /// runs it, each row on one thread, which keeps a row's bytes independent of its neighbours.
     static func forward(
         _ name: String, _ model: ModelSettings, size: ImageSize, batch: Int, rowwise: Bool = false
-    ) -> BenchmarkCase {
-        BenchmarkCase(
+    ) -> BenchmarkCase? {
+        guard model.isDenoiser else { return nil }
+        return BenchmarkCase(
             name: "\(name) forward, batch \(batch)\(rowwise ? ", row by row" : "")", imageCount: batch,
             multiplyAccumulates: Double(batch * model.multiplyAccumulates(size))
         ) {
             let parameters = ParameterStore(.initialized(seed: 1), isTracked: false)
-            let whole = model.makeModel(parameters.scope)
+            guard let whole = (model.makeModel(parameters.scope) as? DiffusionModel)?.network else {
+                preconditionFailure("\(model.name) is no denoiser")
+            }
             let network: any Denoiser = rowwise ? RowwiseDenoiser(whole) : whole
             let (images, time, labels) = batchInput(model, size, batch)
             return { _ = network.predict(images, time: time, labels: labels) }
@@ -34,25 +36,21 @@ extension BenchmarkCase {
 
     /// A whole training step: forward, backward, AdamW with the average of the weights. The backward pass counts
     /// twice the forward's operations, as everywhere.
-    static func trainingStep(_ name: String, _ model: ModelSettings, size: ImageSize, batch: Int)
-        -> BenchmarkCase
-    {
-        BenchmarkCase(
+    static func trainingStep(_ name: String, _ configuration: TrainingConfiguration) -> BenchmarkCase {
+        let (model, size, batch) = (configuration.model, configuration.data.size, configuration.batchSize)
+        return BenchmarkCase(
             name: "\(name) training step, batch \(batch)", imageCount: batch,
             multiplyAccumulates: 3 * Double(batch * model.multiplyAccumulates(size))
         ) {
             let store = ParameterStore(.initialized(seed: 1), isTracked: true)
-            let network = model.makeModel(store.scope)
+            let task = model.makeModel(store.scope).trainingTask(configuration)
             let trainer = Trainer(store, settings: OptimizerSettings(), totalSteps: 1_000_000)
-            let objective: any Objective =
-                model.learnsVariance
-                ? HybridObjective(process: GaussianProcess(.linear)) : RegressionObjective.flowMatching()
-            let task = DiffusionTask(
-                model: network, objective: objective, seed: 1, labelDropout: model.labelDropout)
             let (images, _, labels) = batchInput(model, size, batch)
             let data = ImageBatch(images: images, labels: labels, indices: Array(0..<batch))
             return {
-                _ = try trainer.step { _ in (task.evaluate(data, step: trainer.stepCount + 1), batch) }
+                _ = try trainer.step { _ in
+                    (task.evaluate(data, step: trainer.stepCount + 1, first: 0), batch)
+                }
             }
         }
     }

@@ -45,53 +45,39 @@ enum DiCoPreset: String, Codable, CaseIterable {
 }
 
 extension ModelSettings {
-    public var inputChannels: Int {
+    /// What the kind of network says of itself; nothing else here tells kinds apart.
+    public var architecture: any ModelArchitecture {
         switch self {
-        case .dico(let dico): dico.inputChannels
+        case .dico(let configuration): configuration
         }
     }
-    public var classCount: Int {
-        switch self {
-        case .dico(let dico): dico.classCount
-        }
-    }
-    /// Whether the network answers with variance channels as well.
-    public var learnsVariance: Bool {
-        switch self {
-        case .dico(let dico): dico.learnSigma
-        }
-    }
-    /// Probability of training without the label.
-    public var labelDropout: Double {
-        switch self {
-        case .dico(let dico): dico.classDropout
-        }
-    }
-    /// Width and height must be multiples of this.
-    public var sizeMultiple: Int {
-        switch self {
-        case .dico(let dico): dico.sizeMultiple
-        }
-    }
+
     /// What people call the network.
-    public var name: String {
-        switch self {
-        case .dico: "DiCo"
-        }
-    }
+    public var name: String { architecture.name }
+    public var inputChannels: Int { architecture.inputChannels }
+    public var classCount: Int { architecture.classCount }
+    /// Probability of training without the label.
+    public var labelDropout: Double { architecture.labelDropout }
+    /// Width and height must be multiples of this.
+    public var sizeMultiple: Int { architecture.sizeMultiple }
 
     /// Whether predictions without a label exist, which classifier-free guidance needs.
     public var canDropLabels: Bool { classCount > 0 && labelDropout > 0 }
 
-    /// Builds the network on parameters taken from `scope`; the caller validates the store.
-    public func makeModel(_ scope: Scope) -> any Denoiser {
-        switch self {
-        case .dico(let configuration): DiCo(scope, configuration)
-        }
+    /// Whether the network denoises whole images.
+    var isDenoiser: Bool {
+        if case .dico = self { true } else { false }
     }
+
+    /// Builds the network on parameters taken from `scope`; the caller validates the store.
+    public func makeModel(_ scope: Scope) -> any ImageModel { architecture.makeModel(scope) }
 
     /// - Throws: `SettingsError` when the network cannot make images of that size.
     func check(_ size: ImageSize, origin: String, key: String) throws {
+        if let fixed = architecture.fixedSize, size != fixed {
+            throw SettingsError(
+                origin: origin, key: key, problem: "must be \(fixed) for this \(name), found \(size)")
+        }
         guard size.width % sizeMultiple == 0, size.height % sizeMultiple == 0 else {
             throw SettingsError(
                 origin: origin, key: key,
@@ -102,10 +88,19 @@ extension ModelSettings {
 }
 
 extension ModelSettings {
+    /// Shapes by published name, as checkpoints have them.
+    public var parameterShapes: [String: [Int]] {
+        Dictionary(
+            uniqueKeysWithValues: architecture.parameterShapes.map { ($0.name, $0.shape.extents) })
+    }
+
+    public var parameterCount: Int { parameterShapes.values.reduce(0) { $0 + $1.reduce(1, *) } }
+
+    /// Cost by stage for one image.
+    func stages(_ size: ImageSize) -> [ModelStage] { architecture.stages(size) }
+
     /// Multiply–accumulates of convolutions and linear layers for one image.
     public func multiplyAccumulates(_ size: ImageSize) -> Int {
-        switch self {
-        case .dico(let dico): dico.multiplyAccumulates(height: size.height, width: size.width)
-        }
+        stages(size).reduce(0) { $0 + $1.multiplyAccumulates }
     }
 }

@@ -43,11 +43,11 @@ public struct TrainingConfiguration: Settings, Hashable {
         try Self.require(
             data.size.width % multiple == 0 && data.size.height % multiple == 0, "data.size",
             "a multiple of \(multiple) for this model, found \(data.size)")
-        try Self.require(
-            model.learnsVariance == objective.learnsVariance, "model.learnSigma",
-            objective.learnsVariance
-                ? "true for an objective that learns the variance, found false"
-                : "false for an objective that does not learn the variance, found true")
+        if let fixed = model.architecture.fixedSize {
+            try Self.require(
+                data.size == fixed, "data.size", "\(fixed) for this model, found \(data.size)")
+        }
+        try model.architecture.check(objective)
     }
 }
 

@@ -1,5 +1,4 @@
 import Checkpoints
-import Diffusion
 import Images
 import Layers
 
@@ -18,7 +17,7 @@ public struct GenerationPlan: Sendable {
     /// With everything resolved: size and classes are never absent.
     public let recipe: SamplingRecipe
     public let items: [Item]
-    let method: SamplingMethod
+    let sampler: any ImageSampler
 
     /// - Parameter seeds: one image each.
     /// - Throws: `GenerationError`, `SettingsError` when the model cannot do what the recipe says.
@@ -39,9 +38,10 @@ public struct GenerationPlan: Sendable {
             let label = labels[Int(seed % UInt64(labels.count))]
             return Item(seed: seed, label: label, className: model.className(label))
         }
-        do { method = try recipe.sampler.method(for: model.configuration.objective) } catch let error
-            as ConfigurationError
-        {
+        do {
+            sampler = try model.network.imageSampler(
+                recipe.sampler, objective: model.configuration.objective)
+        } catch let error as ConfigurationError {
             throw GenerationError("\(model.path): for this model \(error)")
         }
         recipe.checkpoint = recipe.checkpoint ?? model.path
@@ -57,7 +57,7 @@ public struct GenerationPlan: Sendable {
     }
 
     public var size: ImageSize { recipe.size ?? model.configuration.size }
-    public var stepCount: Int { method.grid.count - 1 }
+    public var stepCount: Int { sampler.stepCount }
     public var channels: Int { model.configuration.model.inputChannels }
 
     /// Whether the samples are pictures; what has other than 1 or 3 channels needs a decoder.
@@ -74,8 +74,10 @@ public struct GenerationPlan: Sendable {
             "images      \(items.count), \(size.width)×\(size.height), \(channels) channels",
             "seeds       \(SeedList(items.map(\.seed)))",
             "classes     " + classes.prefix(12).joined(separator: ", ") + (classes.count > 12 ? ", …" : ""),
-            "solver      \(recipe.sampler.solver.rawValue), \(stepCount) steps",
         ]
+        lines += sampler.facts.map { name, value in
+            name + String(repeating: " ", count: max(1, 12 - name.count)) + value
+        }
         if guidance.isOn { lines.append("guidance    \(guidance.scale)") }
         lines += [
             "recipe", recipe.node.yaml.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n"),

@@ -1,6 +1,4 @@
-import Diffusion
 import Images
-import Layers
 import Tensors
 
 /// Carries out a plan, some images at a time.
@@ -19,7 +17,7 @@ public struct Generator: Sendable {
 
     /// What happens on the way.
     public enum Event: Sendable {
-        /// A solver step of a batch was made.
+        /// A step of a batch was made.
         case step(Step)
         /// A batch is finished.
         case finished(items: Range<Int>, samples: Tensor)
@@ -32,15 +30,15 @@ public struct Generator: Sendable {
         /// From 0.
         public let index: Int
         public let count: Int
-        private let clean: Latent
+        private let step: ImageSamplerStep
 
-        init(items: Range<Int>, step: SamplingStep) {
+        init(items: Range<Int>, step: ImageSamplerStep) {
             self.items = items
-            (index, count, clean) = (step.index, step.count, step.clean)
+            (index, count, self.step) = (step.index, step.count, step)
         }
 
         /// The images that the network expects at this point.
-        public var previews: [Image] { Image.batch(clean.tensor) }
+        public var previews: [Image] { Image.batch(step.preview()) }
     }
 
     /// Steps of all images together.
@@ -51,29 +49,11 @@ public struct Generator: Sendable {
     @discardableResult public func run(_ body: (Event) throws -> Bool) rethrows -> Bool {
         for first in stride(from: 0, to: plan.items.count, by: batchSize) {
             let range = first..<min(first + batchSize, plan.items.count)
-            let run = makeRun(range)
-            var result = run.start
-            for step in run {
-                result = step.state
-                guard try body(.step(Step(items: range, step: step))) else { return false }
+            let samples = try plan.sampler.samples(Array(plan.items[range]), size: plan.size) { step in
+                try body(.step(Step(items: range, step: step)))
             }
-            guard try body(.finished(items: range, samples: result.tensor)) else { return false }
+            guard let samples, try body(.finished(items: range, samples: samples)) else { return false }
         }
         return true
-    }
-
-    private func makeRun(_ range: Range<Int>) -> SamplingRun {
-        let items = plan.items[range]
-        let prediction = plan.model.configuration.objective.prediction
-        let network = NetworkModel(RowwiseDenoiser(plan.model.network), prediction: prediction)
-        let sampler = plan.recipe.sampler
-        let guided = GuidedModel(
-            network, prediction: prediction, labels: items.map(\.label), guidance: sampler.guidance.guidance,
-            clipping: sampler.clip.clipping)
-        let noise = SeededNoise(seeds: items.map(\.seed))
-        let shape = Shape([items.count, plan.size.height, plan.size.width, plan.channels])
-        return SamplingRun(
-            guided, solver: plan.method.solver, grid: plan.method.grid, path: plan.method.path, noise: noise,
-            start: plan.method.startScale * noise.latent(draw: 0, shape: shape))
     }
 }

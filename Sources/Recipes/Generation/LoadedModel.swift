@@ -7,7 +7,7 @@ public struct LoadedModel: Sendable {
     /// As the user named it: a file, or a run's folder.
     public let path: String
     public let configuration: CheckpointConfiguration
-    public let network: any Denoiser
+    public let network: any ImageModel
     /// SHA-256 of the weights.
     public let digest: String
     public let parameterCount: Int

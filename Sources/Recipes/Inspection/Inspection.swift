@@ -64,7 +64,8 @@ public struct Inspection: Sendable {
         stages = configuration.model.stages(size).map { stage in
             let members = tensors.filter { $0.name.prefix { $0 != "." } == stage.name }
             return Stage(
-                name: stage.name, parameterCount: stage.parameters, multiplyAccumulates: stage.operations,
+                name: stage.name, parameterCount: stage.parameterCount,
+                multiplyAccumulates: stage.multiplyAccumulates,
                 filters: FilterStatistics(members))
         }
     }
@@ -103,29 +104,4 @@ extension Inspection.FilterStatistics {
             rootMeanSquare: rms, largest: largest, filterCount: filters.count,
             deadCount: filters.count { $0 <= rms * 1e-3 })
     }
-}
-
-extension ModelSettings {
-    /// Shapes by published name, as checkpoints have them.
-    public var parameterShapes: [String: [Int]] {
-        switch self {
-        case .dico(let configuration):
-            Dictionary(
-                uniqueKeysWithValues: configuration.parameterShapes.map { ($0.name, $0.shape.extents) })
-        }
-    }
-
-    /// Cost by stage for one image.
-    func stages(_ size: ImageSize) -> [(name: String, parameters: Int, operations: Int)] {
-        switch self {
-        case .dico(let configuration):
-            configuration.stageCosts(height: size.height, width: size.width).map {
-                ($0.stage, $0.parameters, $0.multiplyAccumulates)
-            }
-        }
-    }
-}
-
-extension ModelSettings {
-    public var parameterCount: Int { parameterShapes.values.reduce(0) { $0 + $1.reduce(1, *) } }
 }

@@ -8,7 +8,7 @@ import Training
 /// in one network.
 ///
 /// Everything random depends on (seed, step, place in the step's batch) only, as in `DiffusionTask`.
-public struct BandTask: Sendable {
+public struct BandTask: TrainingTask {
     public let network: any Denoiser
     public let objective: any Objective
     public let tokenizer: OctaveTokenizer

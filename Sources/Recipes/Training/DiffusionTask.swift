@@ -7,7 +7,7 @@ import Training
 ///
 /// Everything random (noise, noise level, dropped labels) depends on (seed, step, place in the step's batch) only,
 /// so a resumed run, or one that splits its batch into smaller ones, draws the same numbers.
-public struct DiffusionTask: Sendable {
+public struct DiffusionTask: TrainingTask {
     public let model: any Denoiser
     public let objective: any Objective
     public let seed: UInt64

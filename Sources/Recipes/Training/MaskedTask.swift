@@ -8,7 +8,7 @@ import Training
 ///
 /// Everything random depends on (seed, step, place in the step's batch) only, as in `DiffusionTask`. Parameters that the
 /// published training leaves alone get no gradient.
-public struct MaskedTask: Sendable {
+public struct MaskedTask: TrainingTask {
     public let model: LINA
     public let objective: MaskedFlowObjective
     public let seed: UInt64

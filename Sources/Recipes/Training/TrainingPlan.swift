@@ -34,9 +34,10 @@ public struct TrainingPlan: Sendable {
         carried.classes = count == 0 ? [] : names
         carried.training = configuration
         checkpointConfiguration = carried
-        do { _ = try configuration.samples.sampler.method(for: configuration.objective) } catch let error
-            as ConfigurationError
-        {
+        do {
+            try configuration.model.architecture.check(
+                configuration.samples.sampler, for: configuration.objective)
+        } catch let error as ConfigurationError {
             throw SettingsError(
                 origin: origin, key: "samples.sampler.\(error.field)", problem: "must be \(error.demand)")
         }

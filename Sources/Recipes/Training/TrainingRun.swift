@@ -21,7 +21,7 @@ public final class TrainingRun {
 
     private let store: ParameterStore
     private let trainer: Trainer
-    private let task: DiffusionTask
+    private let task: any TrainingTask
     private let loader: DataLoader
     private let lock: FolderLock
     private let onEvent: (Event) -> Void
@@ -70,9 +70,7 @@ public final class TrainingRun {
             try trainer.begin(fromCheckpoint: path)
         }
         firstStep = trainer.stepCount
-        task = DiffusionTask(
-            model: model, objective: configuration.objective.makeObjective(), seed: configuration.seed,
-            labelDropout: configuration.model.canDropLabels ? configuration.model.labelDropout : 0)
+        task = model.trainingTask(configuration)
         loader = try DataLoader(
             plan.dataset, configuration.data.preparation,
             DataLoaderOptions(
