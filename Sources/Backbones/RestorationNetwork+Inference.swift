@@ -55,6 +55,9 @@ extension RestorationNetwork {
             let (plain, folded) = configuration.fixed(parameters, at: tuning ?? [])
             return (.nafnet(plain), folded)
         case .drunet: return (self, parameters)
+        case .dico(let configuration):
+            let (plain, folded) = configuration.folded(parameters, tuning: tuning)
+            return (.dico(plain), folded)
         }
     }
 
@@ -65,6 +68,7 @@ extension RestorationNetwork {
         case .ffdnet(let configuration): configuration.kernel
         case .drunet: .standard
         case .nafnet(let configuration): configuration.kernel
+        case .dico(let configuration): configuration.kernel
         }
     }
 }

@@ -7,6 +7,7 @@ extension RestorationNetwork {
         case .ffdnet(let configuration): configuration.imageChannels
         case .drunet(let configuration): configuration.imageChannels
         case .nafnet(let configuration): configuration.imageChannels
+        case .dico(let configuration): configuration.inputChannels
         }
     }
 
@@ -17,6 +18,12 @@ extension RestorationNetwork {
         case .ffdnet(let configuration): max(1, configuration.width / 4)
         case .drunet(let configuration): configuration.widths.first ?? 64
         case .nafnet(let configuration): configuration.width * configuration.mixerExpansion
+        case .dico(let configuration):
+            // The last stage has twice the width, and its feed-forward mlpRatio times that.
+            max(
+                1,
+                Int(2 * Double(configuration.hiddenSize) * max(1, configuration.mlpRatio))
+                    / (configuration.patchSize * configuration.patchSize))
         }
     }
 
@@ -27,6 +34,7 @@ extension RestorationNetwork {
         case .ffdnet: 2
         case .drunet: 8
         case .nafnet(let configuration): configuration.sizeMultiple
+        case .dico(let configuration): configuration.sizeMultiple
         }
     }
 
@@ -45,12 +53,18 @@ extension RestorationNetwork {
             let counts = zip(configuration.encoderBlocks, configuration.decoderBlocks.reversed())
             let blocks = counts.enumerated().reduce(0) { $0 + ($1.element.0 + $1.element.1) << $1.offset }
             return 2 + blocks + configuration.middleBlocks << levels + 2 * (1 << levels - 1)
+        case .dico(let configuration): return configuration.receptiveRadius
         }
     }
 
-    /// Whether every pixel depends on means over the whole image.
+    /// Whether every pixel depends on the whole image, by means of channels or by attention.
     public var hasGlobalMeans: Bool {
-        if case .nafnet(let configuration) = self { configuration.localTrainingSize == nil } else { false }
+        switch self {
+        case .dncnn, .ffdnet, .drunet: false
+        case .nafnet(let configuration): configuration.localTrainingSize == nil
+        case .dico(let configuration):
+            configuration.localTrainingSize == nil || configuration.mixer != .convolution
+        }
     }
 
     /// Noise levels that the published models of a network that is told the level were trained for.
@@ -59,7 +73,7 @@ extension RestorationNetwork {
         case .dncnn(let configuration): configuration.takesNoiseLevel ? 0...75 : nil
         case .ffdnet: 0...75
         case .drunet: 0...50
-        case .nafnet: nil
+        case .nafnet, .dico: nil
         }
     }
 
@@ -67,7 +81,7 @@ extension RestorationNetwork {
     public var takesNoiseLevel: Bool {
         switch self {
         case .dncnn(let configuration): configuration.takesNoiseLevel
-        case .ffdnet, .drunet: true
+        case .ffdnet, .drunet, .dico: true
         case .nafnet: false
         }
     }

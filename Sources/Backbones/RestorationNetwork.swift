@@ -7,6 +7,8 @@ public enum RestorationNetwork: Sendable, Hashable {
     case ffdnet(FFDNet.Configuration)
     case drunet(DRUNet.Configuration)
     case nafnet(NAFNetConfiguration)
+    /// Without classes and variance channels.
+    case dico(DiCoConfiguration)
 
     /// Builds the network; the caller validates the store afterwards.
     public func makeRestorer(_ scope: Scope) -> any ImageRestorer {
@@ -15,6 +17,7 @@ public enum RestorationNetwork: Sendable, Hashable {
         case .ffdnet(let configuration): FFDNet(scope, configuration)
         case .drunet(let configuration): DRUNet(scope, configuration)
         case .nafnet(let configuration): NAFNet(scope, configuration)
+        case .dico(let configuration): DiCoDenoiser(scope, configuration)
         }
     }
 

@@ -6,4 +6,13 @@ import Tensors
 /// attention and other operators take the same seat.
 public protocol SpatialMixer: Sendable {
     func callAsFunction(_ x: Tensor) -> Tensor
+
+    /// The same where a network is tuned by its user.
+    /// - Parameter tuning: the user's parameters, `[N, P]` or `[1, P]`; nil where there are none.
+    func callAsFunction(_ x: Tensor, tuning: Tensor?) -> Tensor
+}
+
+extension SpatialMixer {
+    /// Mixers without tunable kernels do not look at the parameters.
+    public func callAsFunction(_ x: Tensor, tuning: Tensor?) -> Tensor { self(x) }
 }

@@ -3,34 +3,57 @@ import Tensors
 
 /// DiCo's convolution module (arXiv 2505.11196, section 3): 1×1, depthwise 3×3, GELU, compact channel attention, 1×1.
 ///
-/// `[N, H, W, C]` → `[N, H, W, C]`. Parameters `conv1`, `conv2` (depthwise), `ca.1`, `conv3`, each with bias.
+/// `[N, H, W, C]` → `[N, H, W, C]`. Parameters `conv1`, `conv2` (depthwise), `ca.1`, `conv3`, each with bias, and
+/// those of their kernels' form.
 public struct ConvolutionMixer: SpatialMixer {
     let expand: Convolution
     let mix: Convolution
     let attention: Convolution
     let project: Convolution
     private let channels: Int
+    private let box: (height: Int, width: Int)?
+    private let isTunable: Bool
 
-    public init(_ scope: Scope, channels: Int) {
-        self.channels = channels
-        expand = Convolution(scope / "conv1", channels, channels, kernel: 1)
-        mix = Convolution(scope / "conv2", channels, channels, kernel: 3, groups: channels)
-        project = Convolution(scope / "conv3", channels, channels, kernel: 1)
-        attention = Convolution(scope / "ca.1", channels, channels, kernel: 1)
+    /// - Parameters:
+    ///   - kernel: how the applied weights of all convolutions come from the parameters.
+    ///   - box: extent of the local mean that replaces the attention's global one on larger maps (TLC,
+    ///     arXiv 2112.04491); nil for the global mean everywhere.
+    public init(
+        _ scope: Scope, channels: Int, kernel form: ConvolutionKernel = .standard,
+        box: (height: Int, width: Int)? = nil
+    ) {
+        (self.channels, self.box, isTunable) = (channels, box, form.kind == .tunable)
+        expand = Convolution(scope / "conv1", channels, channels, kernel: 1, form: form)
+        mix = Convolution(scope / "conv2", channels, channels, kernel: 3, groups: channels, form: form)
+        project = Convolution(scope / "conv3", channels, channels, kernel: 1, form: form)
+        attention = Convolution(scope / "ca.1", channels, channels, kernel: 1, form: form)
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        project(attend(mix(expand(x))))
+    public func callAsFunction(_ x: Tensor) -> Tensor { self(x, tuning: nil) }
+
+    public func callAsFunction(_ x: Tensor, tuning: Tensor?) -> Tensor {
+        project(attend(mix(expand(x, tuning: tuning), tuning: tuning), tuning: tuning), tuning: tuning)
     }
 
     /// GELU, then each channel rescaled by a gate computed from its mean.
-    func attend(_ h: Tensor) -> Tensor {
-        h.geluChannelAttention(
+    func attend(_ h: Tensor, tuning: Tensor? = nil) -> Tensor {
+        if let box, box.height < h.shape[1] || box.width < h.shape[2] {
+            let u = gelu(h)
+            let means = u.localMean(kernelHeight: box.height, kernelWidth: box.width)
+            return u * sigmoid(attention(means, tuning: tuning))
+        }
+        guard !isTunable else {
+            let u = gelu(h)
+            let (n, c) = (h.shape[0], channels)
+            let means = u.spatialMean().reshaped([n, 1, 1, c])
+            return u * sigmoid(attention(means, tuning: tuning)).reshaped([n, c])
+        }
+        return h.geluChannelAttention(
             weight: attention.weight.reshaped([channels, channels]),
             bias: attention.bias ?? .zeros([channels]))
     }
 
-    /// The gate alone, from the activated features: `[N, H, W, C]` → `[N, C]`.
+    /// The gate alone, from the activated features: `[N, H, W, C]` → `[N, C]`. For kernels that are not tunable.
     func gate(_ activated: Tensor) -> Tensor {
         sigmoid(
             activated.spatialMean().linear(

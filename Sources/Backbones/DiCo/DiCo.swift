@@ -30,16 +30,18 @@ public final class DiCo: Denoiser {
         let cell = configuration.patchSize * configuration.patchSize
         let input = configuration.inputChannels * cell
 
+        let form = configuration.kernel
         func blocks(_ name: String, _ stage: Int, width: Int) -> [DiCoBlock] {
-            (0..<configuration.depth[stage]).map {
+            let level = min(stage, 4 - stage)
+            return (0..<configuration.depth[stage]).map {
                 DiCoBlock(
-                    scope / name / $0, channels: width, mlpRatio: configuration.mlpRatio,
-                    mixer: configuration.makeMixer)
+                    scope / name / $0, channels: width, mlpRatio: configuration.mlpRatio, kernel: form,
+                    mixer: { configuration.makeMixer($0, channels: $1, level: level) })
             }
         }
         // The published code draws this kernel as the matrix [D, 9·C].
         stem = Convolution(
-            scope / "x_embedder.proj", input, d, kernel: 3,
+            scope / "x_embedder.proj", input, d, kernel: 3, form: form,
             weight: .xavierUniform(fanIn: 9 * input, fanOut: d))
         time = (0..<3).map { TimestepEmbedder(scope / "t_embedder_\($0 + 1)", width: d << $0) }
         label =
@@ -48,21 +50,28 @@ public final class DiCo: Denoiser {
                 scope / "y_embedder", classCount: configuration.classCount,
                 hasNullClass: configuration.classDropout > 0, widths: [d, 2 * d, 4 * d]) : nil
         encoder1 = blocks("encoder_level_1", 0, width: d)
-        down1 = Downsample(scope / "down1_2", channels: d)
+        down1 = Downsample(scope / "down1_2", channels: d, kernel: form)
         encoder2 = blocks("encoder_level_2", 1, width: 2 * d)
-        down2 = Downsample(scope / "down2_3", channels: 2 * d)
+        down2 = Downsample(scope / "down2_3", channels: 2 * d, kernel: form)
         latent = blocks("latent", 2, width: 4 * d)
-        up2 = Upsample(scope / "up3_2", channels: 4 * d)
-        reduce2 = Convolution(scope / "reduce_chan_level2", 4 * d, 2 * d, kernel: 1)
+        up2 = Upsample(scope / "up3_2", channels: 4 * d, kernel: form)
+        reduce2 = Convolution(scope / "reduce_chan_level2", 4 * d, 2 * d, kernel: 1, form: form)
         decoder2 = blocks("decoder_level_2", 3, width: 2 * d)
-        up1 = Upsample(scope / "up2_1", channels: 2 * d)
-        reduce1 = Convolution(scope / "reduce_chan_level1", 2 * d, 2 * d, kernel: 1)
+        up1 = Upsample(scope / "up2_1", channels: 2 * d, kernel: form)
+        reduce1 = Convolution(scope / "reduce_chan_level1", 2 * d, 2 * d, kernel: 1, form: form)
         decoder1 = blocks("decoder_level_1", 4, width: 2 * d)
         final = FinalLayer(
-            scope / "final_layer", channels: 2 * d, outputs: configuration.outputChannels * cell)
+            scope / "final_layer", channels: 2 * d, outputs: configuration.outputChannels * cell,
+            kernel: form)
     }
 
     public func predict(_ noisy: Tensor, time times: [Float], labels: [Int?]) -> Tensor {
+        predict(noisy, time: times, labels: labels, tuning: nil)
+    }
+
+    /// - Parameter tuning: the user's parameters, `[N, P]` or `[1, P]`, which a network of tunable kernels must be
+    ///   given.
+    public func predict(_ noisy: Tensor, time times: [Float], labels: [Int?], tuning: Tensor?) -> Tensor {
         precondition(
             noisy.shape.rank == 4 && noisy.shape[1] % configuration.sizeMultiple == 0
                 && noisy.shape[2] % configuration.sizeMultiple == 0
@@ -72,16 +81,22 @@ public final class DiCo: Denoiser {
         )
         let c = (0..<3).map { condition(times, labels, level: $0) }
         let patch = configuration.patchSize
-        let x0 = stem(patch > 1 ? noisy.pixelUnshuffled(by: patch) : noisy)
+        func run(_ blocks: [DiCoBlock], _ h: Tensor, level: Int) -> Tensor {
+            blocks.reduce(h) { $1($0, condition: c[level], tuning: tuning) }
+        }
+        func joined(_ reduce: Convolution, _ up: Tensor, _ skip: Tensor) -> Tensor {
+            reduce(.concatenateChannels([up, skip]), tuning: tuning)
+        }
+        let x0 = stem(patch > 1 ? noisy.pixelUnshuffled(by: patch) : noisy, tuning: tuning)
 
-        let e1 = encoder1.reduce(x0) { $1($0, condition: c[0]) }
-        let e2 = encoder2.reduce(down1(e1)) { $1($0, condition: c[1]) }
-        let z = latent.reduce(down2(e2)) { $1($0, condition: c[2]) }
-        let d2 = decoder2.reduce(reduce2(.concatenateChannels([up2(z), e2]))) { $1($0, condition: c[1]) }
+        let e1 = run(encoder1, x0, level: 0)
+        let e2 = run(encoder2, down1(e1, tuning: tuning), level: 1)
+        let z = run(latent, down2(e2, tuning: tuning), level: 2)
+        let d2 = run(decoder2, joined(reduce2, up2(z, tuning: tuning), e2), level: 1)
         // The last stage keeps width 2D at full resolution, and with it the condition of level 2.
-        let d1 = decoder1.reduce(reduce1(.concatenateChannels([up1(d2), e1]))) { $1($0, condition: c[1]) }
+        let d1 = run(decoder1, joined(reduce1, up1(d2, tuning: tuning), e1), level: 1)
 
-        let out = final(d1, condition: c[1])
+        let out = final(d1, condition: c[1], tuning: tuning)
         return patch > 1 ? out.pixelShuffled(by: patch) : out
     }
 

@@ -15,14 +15,18 @@ public struct DiCoBlock: Sendable {
     let widen: Convolution
     let narrow: Convolution
 
+    /// - Parameters:
+    ///   - kernel: of all convolutions of the block.
+    ///   - makeMixer: what takes the mixer's seat; nil for the convolution module.
     public init(
-        _ scope: Scope, channels: Int, mlpRatio: Double,
-        mixer makeMixer: (Scope, Int) -> any SpatialMixer = { ConvolutionMixer($0, channels: $1) }
+        _ scope: Scope, channels: Int, mlpRatio: Double, kernel: ConvolutionKernel = .standard,
+        mixer makeMixer: ((Scope, Int) -> any SpatialMixer)? = nil
     ) {
         let hidden = Int(mlpRatio * Double(channels))
-        mixer = makeMixer(scope, channels)
-        widen = Convolution(scope / "conv4", channels, hidden, kernel: 1)
-        narrow = Convolution(scope / "conv5", hidden, channels, kernel: 1)
+        mixer =
+            makeMixer?(scope, channels) ?? ConvolutionMixer(scope, channels: channels, kernel: kernel)
+        widen = Convolution(scope / "conv4", channels, hidden, kernel: 1, form: kernel)
+        narrow = Convolution(scope / "conv5", hidden, channels, kernel: 1, form: kernel)
         modulation = Linear(scope / "adaLN_modulation.1", channels, 6 * channels, weight: .zeros)
     }
 
@@ -47,13 +51,14 @@ public struct DiCoBlock: Sendable {
             afterMixer: x.addingGated(mixer(modulated), gate: m[2]), result: self(x, condition: c))
     }
 
-    public func callAsFunction(_ x: Tensor, condition c: Tensor) -> Tensor {
+    /// - Parameter tuning: the user's parameters of tunable kernels, `[N, P]` or `[1, P]`.
+    public func callAsFunction(_ x: Tensor, condition c: Tensor, tuning: Tensor? = nil) -> Tensor {
         let m = modulation(silu(c)).chunks(6)  // shift, scale, gate, twice
 
         var h = x.layerNorm(shift: m[0], scale: m[1], epsilon: Self.epsilon)
-        let y = x.addingGated(mixer(h), gate: m[2])
+        let y = x.addingGated(mixer(h, tuning: tuning), gate: m[2])
 
         h = y.layerNorm(shift: m[3], scale: m[4], epsilon: Self.epsilon)
-        return y.addingGated(narrow(gelu(widen(h))), gate: m[5])
+        return y.addingGated(narrow(gelu(widen(h, tuning: tuning)), tuning: tuning), gate: m[5])
     }
 }

@@ -14,12 +14,15 @@ extension DiCoConfiguration {
         let pixels = height / patchSize * (width / patchSize)
         var order: [String] = []
         var costs: [String: (parameters: Int, operations: Int)] = [:]
-        for (name, shape) in parameterShapes {
+        // Given densities are buffers: nothing learned, and multiplied into the weights beforehand.
+        for (name, shape) in parameterShapes where !name.hasSuffix(".Phi") && !name.hasSuffix(".alfa") {
             let stage = String(name.prefix { $0 != "." })
             if costs[stage] == nil { order.append(stage) }
             var cost = costs[stage] ?? (0, 0)
             cost.parameters += shape.elementCount
-            cost.operations += Self.positions(name, shape, pixels: pixels) * shape.elementCount
+            // Tunable kernels are mixed before they are applied.
+            let applied = shape.rank == 6 ? shape.elementCount / max(1, shape[1]) : shape.elementCount
+            cost.operations += Self.positions(name, shape, pixels: pixels) * applied
             if name.hasSuffix(".attn.proj.weight") {
                 cost.operations += mixingOperations(
                     tokens: Self.stagePixels(name, pixels: pixels), width: shape[0])
@@ -38,6 +41,7 @@ extension DiCoConfiguration {
     private static func positions(_ name: String, _ shape: Shape, pixels: Int) -> Int {
         // Tables are looked up, biases added; linear layers and channel attention see one vector per image.
         if shape.rank < 2 || name.hasPrefix("y_embedder") || name.hasSuffix("_scale") { return 0 }
+        if name.hasSuffix(".bias") { return 0 }
         if name.contains(".attn.") { return stagePixels(name, pixels: pixels) }
         if shape.rank == 2 || name.contains(".ca.") { return 1 }
         return stagePixels(name, pixels: pixels)

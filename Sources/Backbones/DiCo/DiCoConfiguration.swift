@@ -37,6 +37,11 @@ public struct DiCoConfiguration: Codable, Hashable, Sendable {
     /// Side of the grid on which linear attention keeps a factor for every key and value, resized to the image; 0 for
     /// none.
     public var mixerGateSize = 0
+    /// In every convolution; tunable kernels are for denoisers, whose users set their parameters.
+    public var kernel = ConvolutionKernel.standard
+    /// Height and width of the training's images, when the means of the channel attention are to be local ones of that
+    /// reach at inference (TLC, arXiv 2112.04491).
+    public var localTrainingSize: [Int]?
 
     public init(
         inputChannels: Int = 4, hiddenSize: Int, depth: [Int], mlpRatio: Double = 2, classCount: Int = 1000,
@@ -90,15 +95,20 @@ public struct DiCoConfiguration: Codable, Hashable, Sendable {
             mixer == .convolution || mixerHeadSize > 0 && hiddenSize % mixerHeadSize == 0, "mixerHeadSize",
             "a divisor of the hidden size \(hiddenSize), found \(mixerHeadSize)")
         try require(mixerGateSize >= 0, "mixerGateSize", "at least 0, found \(mixerGateSize)")
+        try require(
+            localTrainingSize.map { $0.count == 2 && $0.allSatisfy { $0 > 0 } } ?? true, "localTrainingSize",
+            "a height and a width, found \(localTrainingSize ?? [])")
     }
 }
 
 extension DiCoConfiguration {
     /// The mixer of a block of the given width.
-    func makeMixer(_ scope: Scope, channels: Int) -> any SpatialMixer {
+    /// - Parameter level: how often the block's map was halved.
+    func makeMixer(_ scope: Scope, channels: Int, level: Int) -> any SpatialMixer {
         let heads = max(1, channels / max(1, mixerHeadSize))
         switch mixer {
-        case .convolution: return ConvolutionMixer(scope, channels: channels)
+        case .convolution:
+            return ConvolutionMixer(scope, channels: channels, kernel: kernel, box: localBox(level: level))
         case .softmaxAttention:
             return TokenMixerSeat(
                 SoftmaxAttention(
@@ -112,5 +122,15 @@ extension DiCoConfiguration {
             }
             return TokenMixerSeat(LinearAttention(scope / "attn", width: channels, linear))
         }
+    }
+
+    /// The box of the local mean at a level: 1½ of what a training image measures there; nil for global means.
+    private func localBox(level: Int) -> (height: Int, width: Int)? {
+        guard let size = localTrainingSize, size.count == 2 else { return nil }
+        func extent(_ trained: Int) -> Int {
+            let padded = (trained + sizeMultiple - 1) / sizeMultiple * sizeMultiple
+            return max(1, (padded / patchSize >> level) * 3 / 2)
+        }
+        return (extent(size[0]), extent(size[1]))
     }
 }

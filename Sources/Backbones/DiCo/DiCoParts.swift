@@ -7,11 +7,14 @@ import Tensors
 public struct Downsample: Sendable {
     let convolution: Convolution
 
-    public init(_ scope: Scope, channels: Int) {
-        convolution = Convolution(scope / "body.0", channels, channels / 2, kernel: 3, hasBias: false)
+    public init(_ scope: Scope, channels: Int, kernel: ConvolutionKernel = .standard) {
+        convolution = Convolution(
+            scope / "body.0", channels, channels / 2, kernel: 3, hasBias: false, form: kernel)
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor { convolution(x).pixelUnshuffled(by: 2) }
+    public func callAsFunction(_ x: Tensor, tuning: Tensor? = nil) -> Tensor {
+        convolution(x, tuning: tuning).pixelUnshuffled(by: 2)
+    }
 }
 
 /// Doubles the resolution and halves the width: 3×3 convolution to 2C, then depth to space.
@@ -20,11 +23,14 @@ public struct Downsample: Sendable {
 public struct Upsample: Sendable {
     let convolution: Convolution
 
-    public init(_ scope: Scope, channels: Int) {
-        convolution = Convolution(scope / "body.0", channels, 2 * channels, kernel: 3, hasBias: false)
+    public init(_ scope: Scope, channels: Int, kernel: ConvolutionKernel = .standard) {
+        convolution = Convolution(
+            scope / "body.0", channels, 2 * channels, kernel: 3, hasBias: false, form: kernel)
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor { convolution(x).pixelShuffled(by: 2) }
+    public func callAsFunction(_ x: Tensor, tuning: Tensor? = nil) -> Tensor {
+        convolution(x, tuning: tuning).pixelShuffled(by: 2)
+    }
 }
 
 /// Class tables of the three levels, widths D, 2D, 4D; the last row, when there is one, means "no class".
@@ -61,13 +67,15 @@ public struct FinalLayer: Sendable {
     let modulation: Linear
     let project: Convolution
 
-    public init(_ scope: Scope, channels: Int, outputs: Int) {
+    public init(_ scope: Scope, channels: Int, outputs: Int, kernel: ConvolutionKernel = .standard) {
         modulation = Linear(scope / "adaLN_modulation.1", channels, 2 * channels, weight: .zeros)
-        project = Convolution(scope / "out_proj", channels, outputs, kernel: 3, weight: .zeros)
+        project = Convolution(
+            scope / "out_proj", channels, outputs, kernel: 3, form: kernel, weight: .zeros)
     }
 
-    public func callAsFunction(_ x: Tensor, condition c: Tensor) -> Tensor {
+    public func callAsFunction(_ x: Tensor, condition c: Tensor, tuning: Tensor? = nil) -> Tensor {
         let m = modulation(silu(c)).chunks(2)  // shift, scale
-        return project(x.layerNorm(shift: m[0], scale: m[1], epsilon: DiCoBlock.epsilon))
+        return project(
+            x.layerNorm(shift: m[0], scale: m[1], epsilon: DiCoBlock.epsilon), tuning: tuning)
     }
 }

@@ -19,7 +19,14 @@ public enum ModelSettings: TaggedSettings, Hashable {
         switch try container.decodeIfPresent(Kind.self, forKey: .kind) ?? .dico {
         case .dico:
             let preset = try container.decodeIfPresent(DiCoPreset.self, forKey: .preset)
-            self = .dico(try .members(of: decoder, defaults: preset?.configuration))
+            let configuration: DiCoConfiguration = try .members(
+                of: decoder, defaults: preset?.configuration)
+            guard configuration.kernel.kind != .tunable else {
+                throw ConfigurationError(
+                    field: "kernel",
+                    demand: "standard or weighted for a generator; tunable kernels are for dicoDenoiser")
+            }
+            self = .dico(configuration)
         }
     }
 
@@ -71,6 +78,13 @@ extension ModelSettings {
 
     /// Builds the network on parameters taken from `scope`; the caller validates the store.
     public func makeModel(_ scope: Scope) -> any ImageModel { architecture.makeModel(scope) }
+
+    /// The same network with standard kernels, and its weights with the densities of weighted ones folded in.
+    func folded(_ parameters: [String: Tensor]) -> (ModelSettings, [String: Tensor]) {
+        guard case .dico(let configuration) = self else { return (self, parameters) }
+        let (plain, folded) = configuration.folded(parameters)
+        return (.dico(plain), folded)
+    }
 
     /// - Throws: `SettingsError` when the network cannot make images of that size.
     func check(_ size: ImageSize, origin: String, key: String) throws {

@@ -26,11 +26,15 @@ public struct LoadedModel: Sendable {
         path: String, configuration: CheckpointConfiguration, weights: [String: Tensor], digest: String
     ) throws {
         let store = ParameterStore(.loaded(weights), isTracked: false)
-        network = configuration.model.makeModel(store.scope)
+        let trained = configuration.model.makeModel(store.scope)
         do { try store.validate() } catch let error as ParameterMismatch {
             throw CheckpointFileError(
                 file: path, problem: "does not fit the \(configuration.model.name) it describes: \(error)")
         }
+        let (plain, folded) = configuration.model.folded(weights)
+        network =
+            plain == configuration.model
+            ? trained : plain.makeModel(ParameterStore(.loaded(folded), isTracked: false).scope)
         self.path = path
         self.configuration = configuration
         self.digest = digest

@@ -16,11 +16,11 @@ public struct DenoisingModel: Sendable {
 
     /// - Parameters:
     ///   - path: a checkpoint, a run's folder, or published weights: safetensors, `.pth`, `.mat`.
-    ///   - localMeans: side of the crops a NAFNet was trained on, to replace its global means by local ones of
+    ///   - localMeans: side of the crops a NAFNet or DiCo was trained on, to replace its global means by local ones of
     ///     that reach (TLC, arXiv 2112.04491).
     /// - Throws: `FileError`, `CheckpointFileError` when the file is unreadable or belongs to no restoration network.
     public init(path: String, localMeans: Int? = nil) throws {
-        let stored = try Self.read(path)
+        let stored = try DenoiserWeights(path: path)
         let weights = Dictionary(stored.tensors.map { ($0.name, $0.tensor) }) { first, _ in first }
         for (name, tensor) in weights.sorted(by: { $0.key < $1.key })
         where !tensor.withScalars({ $0.allSatisfy(\.isFinite) }) {
@@ -35,7 +35,9 @@ public struct DenoisingModel: Sendable {
         {
             throw CheckpointFileError(
                 file: path,
-                problem: "belongs to no restoration network: \(error); give DnCNN, FFDNet, DRUNet or NAFNet")
+                problem:
+                    "belongs to no restoration network: \(error); give DnCNN, FFDNet, DRUNet, NAFNet or a DiCo trained as a denoiser"
+            )
         }
         guard [1, 3].contains(network.imageChannels) else {
             throw CheckpointFileError(
@@ -72,16 +74,6 @@ public struct DenoisingModel: Sendable {
         }
     }
 
-    private static func read(_ path: String) throws -> (tensors: [StoredTensor], config: JSONValue?) {
-        let exported = joinPath(path, "model.safetensors")
-        let path = isFolder(path) && fileExists(exported) ? exported : path
-        if try isFolder(path) || SafetensorsFile.isSafetensors(MappedFile(path: path).slice) {
-            let checkpoint = try Checkpoint(path: path)
-            return (checkpoint.tensors, checkpoint.config)
-        }
-        return (try WeightsFile.read(path: path), nil)
-    }
-
     /// By what the file says of itself, or else by names and shapes.
     private static func recognize(
         _ weights: [String: Tensor], _ config: JSONValue?, path: String, localMeans: Int?
@@ -99,11 +91,17 @@ public struct DenoisingModel: Sendable {
             (network, parameters) = try RestorationNetwork.recognizing(weights)
         }
         guard let localMeans else { return (network, parameters) }
-        guard case .nafnet(var configuration) = network else {
-            throw DenoisingError("--local-means is for NAFNet; other networks have no global means")
+        switch network {
+        case .nafnet(var configuration):
+            configuration.localTrainingSize = [localMeans, localMeans]
+            return (.nafnet(configuration), parameters)
+        case .dico(var configuration) where configuration.mixer == .convolution:
+            configuration.localTrainingSize = [localMeans, localMeans]
+            return (.dico(configuration), parameters)
+        default:
+            throw DenoisingError(
+                "--local-means is for NAFNet and the convolutional DiCo; other networks have no global means")
         }
-        configuration.localTrainingSize = [localMeans, localMeans]
-        return (.nafnet(configuration), parameters)
     }
 
     /// What a file says of the noise it was trained with: `sigma` is a number or two.
@@ -112,6 +110,27 @@ public struct DenoisingModel: Sendable {
         if let value = sigma.number { return value...value }
         guard let values = sigma.numbers, values.count == 2, values[0] <= values[1] else { return nil }
         return values[0]...values[1]
+    }
+}
+
+/// The tensors of a file that may be a denoiser's, and what it says of itself.
+struct DenoiserWeights {
+    let tensors: [StoredTensor]
+    /// Nil for files of other formats than safetensors.
+    let checkpoint: Checkpoint?
+
+    var config: JSONValue? { checkpoint?.config }
+
+    /// - Parameter path: a checkpoint, a run's folder (its result, or else its newest state), or published weights.
+    init(path: String) throws {
+        let exported = joinPath(path, "model.safetensors")
+        let path = isFolder(path) && fileExists(exported) ? exported : path
+        if try isFolder(path) || SafetensorsFile.isSafetensors(MappedFile(path: path).slice) {
+            let checkpoint = try Checkpoint(path: path)
+            (tensors, self.checkpoint) = (checkpoint.tensors, checkpoint)
+        } else {
+            (tensors, checkpoint) = (try WeightsFile.read(path: path), nil)
+        }
     }
 }
 

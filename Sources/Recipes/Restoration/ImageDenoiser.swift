@@ -163,6 +163,11 @@ extension ImageDenoiser {
             check(value, tolerance: 0.1, onNote)
             return .level(value)
         case .map(let path):
+            if case .dico = model.network {
+                onNote(
+                    "the model takes one σ for the image: the root mean square of the map, or of a tile's part of it"
+                )
+            }
             let map = PictureCanvas(try Image(path: path))
             guard (map.width, map.height, map.colours) == (canvas.width, canvas.height, 1) else {
                 throw DenoisingError(

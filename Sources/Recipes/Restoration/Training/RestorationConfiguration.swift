@@ -124,7 +124,8 @@ public struct RestorationConfiguration: Settings, Hashable {
         try Self.require(batchSize >= 1, "batchSize", "at least 1, found \(batchSize)")
         try Self.require(steps >= 1, "steps", "at least 1, found \(steps)")
         try Self.require(
-            network.imageChannels == data.channels, "model.imageChannels",
+            network.imageChannels == data.channels,
+            model.kind == .dico ? "model.inputChannels" : "model.imageChannels",
             "\(data.channels), as data.channels is, found \(network.imageChannels)")
         try Self.require(
             (objective.noise == nil) == data.isPaired, "objective.noise",

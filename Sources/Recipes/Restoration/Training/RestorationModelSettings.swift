@@ -31,8 +31,13 @@ public enum RestorationModelSettings: TaggedSettings, Hashable {
     case ffdnet(FFDNet.Configuration)
     case drunet(DRUNet.Configuration)
     case nafnet(NAFNetConfiguration)
+    case dico(DiCoConfiguration)
 
-    enum Kind: String, Codable, CaseIterable { case dncnn, ffdnet, drunet, nafnet }
+    enum Kind: String, Codable, CaseIterable {
+        case dncnn, ffdnet, drunet, nafnet
+        /// `dico` alone is the generator.
+        case dico = "dicoDenoiser"
+    }
     private enum Key: String, CodingKey { case kind }
 
     public init(from decoder: any Decoder) throws {
@@ -41,6 +46,10 @@ public enum RestorationModelSettings: TaggedSettings, Hashable {
         case .ffdnet: self = .ffdnet(try .members(of: decoder))
         case .drunet: self = .drunet(try .members(of: decoder))
         case .nafnet: self = .nafnet(try .members(of: decoder))
+        case .dico:
+            let configuration: DiCoConfiguration = try .members(of: decoder, defaults: .denoiser)
+            try configuration.validateDenoiser()
+            self = .dico(configuration)
         }
     }
 
@@ -52,6 +61,7 @@ public enum RestorationModelSettings: TaggedSettings, Hashable {
         case .ffdnet(let configuration): try configuration.encode(to: encoder)
         case .drunet(let configuration): try configuration.encode(to: encoder)
         case .nafnet(let configuration): try configuration.encode(to: encoder)
+        case .dico(let configuration): try configuration.encode(to: encoder)
         }
     }
 
@@ -61,6 +71,7 @@ public enum RestorationModelSettings: TaggedSettings, Hashable {
         case .ffdnet(let configuration): self = .ffdnet(configuration)
         case .drunet(let configuration): self = .drunet(configuration)
         case .nafnet(let configuration): self = .nafnet(configuration)
+        case .dico(let configuration): self = .dico(configuration)
         }
     }
 
@@ -70,6 +81,7 @@ public enum RestorationModelSettings: TaggedSettings, Hashable {
         case .ffdnet(let configuration): .ffdnet(configuration)
         case .drunet(let configuration): .drunet(configuration)
         case .nafnet(let configuration): .nafnet(configuration)
+        case .dico(let configuration): .dico(configuration)
         }
     }
 
@@ -79,6 +91,7 @@ public enum RestorationModelSettings: TaggedSettings, Hashable {
         case .ffdnet: .ffdnet
         case .drunet: .drunet
         case .nafnet: .nafnet
+        case .dico: .dico
         }
     }
 
@@ -89,6 +102,7 @@ public enum RestorationModelSettings: TaggedSettings, Hashable {
         case .ffdnet: "FFDNet"
         case .drunet: "DRUNet"
         case .nafnet: "NAFNet"
+        case .dico: "DiCo"
         }
     }
 }
