@@ -4,19 +4,18 @@ extension Inspection {
     /// A report for people.
     public var text: String {
         var lines = [
-            "model       \(configuration.model.name)",
+            "model       \(subject.name)",
             "parameters  \(TextTable.grouped(parameterCount))",
             "operations  \(TextTable.scaled(multiplyAccumulates))MAC for \(size.width)×\(size.height), "
                 + "\(TextTable.scaled(2 * multiplyAccumulates))FLOP",
             "memory      weights \(TextTable.bytes(weightBytes)) in float32, training \(TextTable.bytes(trainingBytes)) "
                 + "and activations",
         ]
-        if let fileBytes, let digest {
-            lines.append("file        \(TextTable.bytes(fileBytes)), sha256 \(digest)")
+        if let fileBytes {
+            lines.append(
+                "file        \(TextTable.bytes(fileBytes))" + (digest.map { ", sha256 \($0)" } ?? ""))
         }
-        if !configuration.classes.isEmpty {
-            lines.append("classes     \(configuration.classes.joined(separator: ", "))")
-        }
+        lines += subject.facts(size)
         for (key, value) in metadata.sorted(by: { $0.key < $1.key })
         where !["config", "format", "weights.sha256", "data", "notes", "random"].contains(key) {
             lines.append(key + String(repeating: " ", count: max(2, 12 - key.count)) + value)
@@ -50,11 +49,11 @@ extension Inspection {
     /// The same for programs.
     public var json: JSONValue {
         [
-            "source": .string(source), "parameters": .integer(parameterCount),
+            "source": .string(source), "model": .string(subject.name), "parameters": .integer(parameterCount),
             "multiplyAccumulates": .integer(multiplyAccumulates), "width": .integer(size.width),
             "height": .integer(size.height), "weightBytes": .integer(weightBytes),
             "trainingBytes": .integer(trainingBytes), "digest": digest.map { .string($0) } ?? .null,
-            "config": configuration.node.json,
+            "config": subject.node.json,
             "stages": .array(stages.map(Self.json)),
         ]
     }

@@ -23,50 +23,52 @@ public struct Inspection: Sendable {
         public var deadCount: Int
     }
 
+    /// What kind of network it is, with all that is known of it.
+    public enum Subject: Sendable {
+        case generator(CheckpointConfiguration)
+        case denoiser(RestorationCheckpoint, sigmas: ClosedRange<Double>?)
+    }
+
     public let source: String
-    public let configuration: CheckpointConfiguration
+    public let subject: Subject
     public let size: ImageSize
     public let stages: [Stage]
-    /// Bytes of the weights in the file; nil for a configuration.
+    /// Bytes of the weights as they are stored; nil for a configuration.
     public let fileBytes: Int?
+    /// SHA-256 of the weights; nil for a configuration, and for files of other programs than this.
     public let digest: String?
     public let metadata: [String: String]
 
     /// - Parameters:
-    ///   - path: a checkpoint, a run's folder, or a file of `configs/`.
+    ///   - path: a checkpoint, a run's folder, published weights of a denoiser, or a file of `configs/`.
     ///   - size: of the image that costs are counted for; nil for the training's.
     public init(path: String, size: ImageSize?, overrides: [SettingsOverride] = []) throws {
-        source = path
-        var tensors: [StoredTensor] = []
         if path.hasSuffix(".yaml") {
-            let training = try TrainingConfiguration(file: path, overrides: overrides)
-            var configuration = CheckpointConfiguration(model: training.model)
-            configuration.objective = training.objective
-            configuration.size = training.data.size
-            self.configuration = configuration
-            (fileBytes, digest, metadata) = (nil, nil, [:])
+            let node = try SettingsNode(yamlFile: path).applying(overrides)
+            try self.init(
+                RestorationConfiguration.describes(node)
+                    ? Contents(denoiser: RestorationConfiguration(node))
+                    : Contents(generator: TrainingConfiguration(node)), source: path, size: size)
         } else {
-            let checkpoint = try Checkpoint(path: path)
-            configuration = try checkpoint.modelConfiguration(overrides)
-            tensors = checkpoint.tensors
-            let expected = configuration.model.parameterShapes
-            try ParameterDifferences(
-                file: path, model: "the \(configuration.model.name) it describes", expected: expected,
-                found: tensors
-            ).check()
-            fileBytes = tensors.reduce(0) { $0 + $1.elementCount * $1.type.byteCount }
-            digest = checkpoint.digest
-            metadata = checkpoint.metadata
+            try self.init(Contents(weights: path, overrides), source: path, size: size)
         }
-        let size = size ?? configuration.size
-        try configuration.model.check(size, origin: path, key: "size")
-        self.size = size
-        stages = configuration.model.stages(size).map { stage in
-            let members = tensors.filter { $0.name.prefix { $0 != "." } == stage.name }
-            return Stage(
+    }
+
+    private init(_ contents: Contents, source: String, size: ImageSize?) throws {
+        self.source = source
+        subject = contents.subject
+        (fileBytes, digest, metadata) = (contents.fileBytes, contents.digest, contents.metadata)
+        self.size = size ?? subject.usualSize
+        let costs = try subject.costs(self.size, origin: source)
+        var members: [String: [StoredTensor]] = [:]
+        for tensor in contents.tensors {
+            members[subject.stageName(of: tensor.name), default: []].append(tensor)
+        }
+        stages = costs.map { stage in
+            Stage(
                 name: stage.name, parameterCount: stage.parameterCount,
                 multiplyAccumulates: stage.multiplyAccumulates,
-                filters: FilterStatistics(members))
+                filters: FilterStatistics(members[stage.name] ?? []))
         }
     }
 

@@ -11,18 +11,14 @@ public struct LossPlot: Sendable {
     /// - Parameter folder: a run's folder. Steps that a resumed run made again count once, the later line wins.
     /// - Throws: `FileError` when there is no log, `TrainingError` when no line of it holds a loss.
     public init(runFolder folder: String) throws {
-        let path = RunFolder(path: folder).logPath
-        let text = String(decoding: try MappedFile(path: path).slice.array, as: UTF8.self)
         var byStep: [Int: Double] = [:]
-        for line in text.split(separator: "\n") {
-            // A line that a kill cut short is no JSON; the ones around it are.
-            guard let record = try? JSONValue(parsing: String(line)), let step = record["step"]?.integer,
-                let loss = record["loss"]?.number
-            else { continue }
-            byStep[step] = loss
+        for (step, record) in try RunRecords(folder).lines {
+            byStep[step] = record["loss"]?.number ?? byStep[step]
         }
         guard !byStep.isEmpty else {
-            throw TrainingError("\(path): holds no loss yet; the first line comes after log.every steps")
+            throw TrainingError(
+                "\(RunFolder(path: folder).logPath): holds no loss yet; the first line comes after log.every steps"
+            )
         }
         let ordered = byStep.sorted { $0.key < $1.key }
         steps = ordered.map { Double($0.key) }
@@ -32,7 +28,8 @@ public struct LossPlot: Sendable {
     /// The logged means, and an exponential mean that forgets over a fortieth of the run.
     public func image(title: String) -> Image {
         var plot = LinePlot(title: title, xLabel: "step", yLabel: "loss")
-        plot.yScale = .logarithmic
+        // Losses in decibels are negative.
+        if losses.allSatisfy({ $0 > 0 }) { plot.yScale = .logarithmic }
         plot.add("logged", x: steps, y: losses, color: SIMD3(190, 205, 225))
         plot.add("smoothed", x: steps, y: smoothed, color: SIMD3(30, 80, 160))
         return plot.image()
@@ -44,6 +41,69 @@ public struct LossPlot: Sendable {
         return losses.map { loss in
             mean += rate * (loss - mean)
             return mean
+        }
+    }
+}
+
+/// The PSNR of a denoiser's validation over the steps of its run, from the run's `log.jsonl`.
+public struct PSNRPlot: Sendable {
+    /// One curve for each level of noise that was scored.
+    public struct Curve: Sendable, Hashable {
+        /// As the log has it: `psnr@25`.
+        public let name: String
+        public let steps: [Double]
+        /// Decibels.
+        public let values: [Double]
+    }
+
+    public let curves: [Curve]
+
+    /// - Parameter folder: a run's folder. Steps that a resumed run scored again count once, the later line wins.
+    /// - Throws: `FileError` when there is no log, `TrainingError` when no line of it holds a score.
+    public init(runFolder folder: String) throws {
+        var scores: [String: [Int: Double]] = [:]
+        for (step, record) in try RunRecords(folder).lines {
+            for (name, value) in record["validation"]?.object ?? [:] {
+                scores[name, default: [:]][step] = value.number
+            }
+        }
+        guard !scores.isEmpty else {
+            throw TrainingError(
+                "\(RunFolder(path: folder).logPath): holds no PSNR yet; runs of denoisers log it every validation.every steps"
+            )
+        }
+        curves = scores.sorted { $0.key.localizedStandardCompare($1.key) == .orderedAscending }.map {
+            name, byStep in
+            let ordered = byStep.sorted { $0.key < $1.key }
+            return Curve(name: name, steps: ordered.map { Double($0.key) }, values: ordered.map(\.value))
+        }
+    }
+
+    public func image(title: String) -> Image {
+        var plot = LinePlot(title: title, xLabel: "step", yLabel: "PSNR, dB")
+        for curve in curves {
+            // "psnr@25" is the level σ 25.
+            let name = curve.name.split(separator: "@").dropFirst().first.map { "sigma \($0)" } ?? curve.name
+            plot.add(name, x: curve.steps, y: curve.values, showsPoints: curve.steps.count <= 40)
+        }
+        return plot.image()
+    }
+}
+
+/// The lines of a run's log that tell their step.
+private struct RunRecords {
+    let lines: [(step: Int, record: JSONValue)]
+
+    init(_ folder: String) throws {
+        let path = RunFolder(path: folder).logPath
+        let text = String(decoding: try MappedFile(path: path).slice.array, as: UTF8.self)
+        // A line that a kill cut short is no JSON; the ones around it are.
+        lines = text.split(separator: "\n").compactMap { line in
+            guard let record = try? JSONValue(parsing: String(line)), let step = record["step"]?.integer
+            else {
+                return nil
+            }
+            return (step, record)
         }
     }
 }

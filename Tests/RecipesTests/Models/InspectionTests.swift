@@ -22,7 +22,9 @@ import Testing
         let inspection = try Self.inspect(preset)
         // Three input channels instead of four, and no variance channels: what that saves is told by the stem
         // and the head.
-        guard case .dico(var dico) = inspection.configuration.model else { return }
+        guard case .generator(let configuration) = inspection.subject,
+            case .dico(var dico) = configuration.model
+        else { return }
         let (stem, head) = (9 * dico.hiddenSize, 5 * (9 * 2 * dico.hiddenSize + 1))
         #expect(inspection.parameterCount + stem + head == count)
         (dico.inputChannels, dico.learnSigma) = (4, true)
@@ -31,7 +33,8 @@ import Testing
 
     @Test func `every parameter and operation belongs to a stage`() throws {
         let inspection = try Self.inspect("dico-s")
-        #expect(inspection.parameterCount == inspection.configuration.model.parameterCount)
+        guard case .generator(let configuration) = inspection.subject else { return }
+        #expect(inspection.parameterCount == configuration.model.parameterCount)
         #expect(
             inspection.stages.first?.name == "x_embedder" && inspection.stages.last?.name == "final_layer")
         #expect(inspection.text.contains("decoder_level_1"))
