@@ -36,10 +36,12 @@ public struct Convolution: Sendable {
 
     /// - Parameter tuning: the user's parameters of a tunable kernel, `[N, P]`, or `[1, P]` for all samples, which
     ///   are then mixed once. Other forms ignore it.
-    public func callAsFunction(_ x: Tensor, tuning: Tensor? = nil) -> Tensor {
+    public func callAsFunction(
+        _ x: Tensor, tuning: Tensor? = nil, activation: ConvolutionActivation = .none
+    ) -> Tensor {
         switch seat.form {
-        case .standard: return convolved(x, weight, bias)
-        case .density(let density): return convolved(x, density(weight), bias)
+        case .standard: return convolved(x, weight, bias, activation)
+        case .density(let density): return convolved(x, density(weight), bias, activation)
         case .mixture(let mixture):
             guard let tuning else { preconditionFailure("a tunable convolution needs its tuning parameters") }
             let weights = mixture.mix(weight, tuning)
@@ -47,17 +49,25 @@ public struct Convolution: Sendable {
             if tuning.shape[0] == 1 {
                 return convolved(
                     x, weights.reshaped(Shape(Array(weights.shape.extents.dropFirst()))),
-                    biases.map { $0.reshaped([$0.elementCount]) })
+                    biases.map { $0.reshaped([$0.elementCount]) }, activation)
             }
-            return x.convolved(
+            let y = x.convolved(
                 withEach: weights, bias: biases, stride: stride, padding: padding, dilation: dilation,
                 groups: groups)
+            switch activation {
+            case .none: return y
+            case .relu: return relu(y)
+            case .gelu: return gelu(y)
+            }
         }
     }
 
-    private func convolved(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
+    private func convolved(
+        _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ activation: ConvolutionActivation
+    ) -> Tensor {
         x.convolved(
-            with: weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+            with: weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups,
+            activation: activation)
     }
 }
 

@@ -59,6 +59,7 @@ public struct DiCoBlock: Sendable {
         let y = x.addingGated(mixer(h, tuning: tuning), gate: m[2])
 
         h = y.layerNorm(shift: m[3], scale: m[4], epsilon: Self.epsilon)
-        return y.addingGated(narrow(gelu(widen(h, tuning: tuning)), tuning: tuning), gate: m[5])
+        let hidden = widen(h, tuning: tuning, activation: .gelu)
+        return y.addingGated(narrow(hidden, tuning: tuning), gate: m[5])
     }
 }

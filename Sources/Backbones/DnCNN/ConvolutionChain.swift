@@ -69,9 +69,15 @@ struct ConvolutionChain: Sendable {
     func callAsFunction(_ x: Tensor, tuning: Tensor?, isTraining: Bool) -> Tensor {
         var h = x
         for (layer, convolution) in convolutions.enumerated() {
+            let isActivated = layer < convolutions.count - 1
+            let isNormalized = layer > 0 && layer <= norms.count
+            if isActivated, !isNormalized, activation == .relu {
+                h = convolution(h, tuning: tuning, activation: .relu)
+                continue
+            }
             h = convolution(h, tuning: tuning)
-            if layer > 0, layer <= norms.count { h = norms[layer - 1](h, isTraining: isTraining) }
-            if layer < convolutions.count - 1 { h = activation(h) }
+            if isNormalized { h = norms[layer - 1](h, isTraining: isTraining) }
+            if isActivated { h = activation(h) }
         }
         return h
     }

@@ -39,7 +39,7 @@ public struct DRUNet: ImageRestorer {
             )
         }
 
-        func callAsFunction(_ x: Tensor) -> Tensor { x + second(relu(first(x))) }
+        func callAsFunction(_ x: Tensor) -> Tensor { x + second(first(x, activation: .relu)) }
     }
 
     public let configuration: Configuration

@@ -59,7 +59,8 @@ public struct FeatNet: Sendable {
             "FeatNet needs [N, 32, 32, 3], not \(images.shape)")
         var x = images
         return zip(units, Self.strides).map { unit, stride in
-            x = relu(x.convolved(with: unit.weight, bias: unit.bias, stride: stride, padding: 1))
+            x = x.convolved(
+                with: unit.weight, bias: unit.bias, stride: stride, padding: 1, activation: .relu)
             return x.spatialMean()
         }
     }

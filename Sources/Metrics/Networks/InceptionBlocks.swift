@@ -34,9 +34,9 @@ struct InceptionUnit: Sendable {
     func callAsFunction(_ x: Tensor) -> Tensor {
         let square = padding.vertical == padding.horizontal
         let padded = square ? x : x.zeroPadded(vertical: padding.vertical, horizontal: padding.horizontal)
-        return relu(
-            padded.convolved(with: weight, bias: bias, stride: stride, padding: square ? padding.vertical : 0)
-        )
+        return padded.convolved(
+            with: weight, bias: bias, stride: stride, padding: square ? padding.vertical : 0,
+            activation: .relu)
     }
 }
 

@@ -60,7 +60,9 @@ struct PerceptualTrunk: Sendable {
             shape: [outputs, inputs, kernel, kernel],
             scalars: try source("weight", [outputs, inputs, kernel, kernel]))
         let bias = Tensor(shape: [outputs], scalars: try source("bias", [outputs]))
-        return { relu($0.convolved(with: weight, bias: bias, stride: stride, padding: padding)) }
+        return {
+            $0.convolved(with: weight, bias: bias, stride: stride, padding: padding, activation: .relu)
+        }
     }
 
     private static func steps(_ backbone: PerceptualDistance.Backbone) -> [Step] {

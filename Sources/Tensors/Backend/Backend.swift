@@ -9,6 +9,9 @@ enum UnaryOperation: UInt32 {
 
 enum BinaryOperation: UInt32 { case add, subtract, multiply, divide }
 
+/// What is done to a convolution's results in the pass that writes them.
+public enum ConvolutionActivation: Hashable, Sendable { case none, relu, gelu }
+
 /// How channel vectors lie in a tensor: `samples` blocks of `rows` vectors of `channels` scalars.
 struct ChannelLayout: Hashable {
     var samples: Int
@@ -103,7 +106,8 @@ protocol Backend: AttentionBackend, Sendable {
 
     // Convolution. Weights are `[O, I/groups, kh, kw]`.
     func convolution(
-        _ geometry: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?, _ y: Output)
+        _ geometry: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?,
+        _ activation: ConvolutionActivation, _ y: Output)
     func convolutionBackwardData(
         _ geometry: ConvolutionGeometry, _ dy: Input, weight: WeightBuffer, _ dx: Output)
     func convolutionBackwardWeights(

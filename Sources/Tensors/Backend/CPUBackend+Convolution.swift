@@ -8,18 +8,23 @@ final class ConvolutionPlanCache: Sendable {
         var geometry: ConvolutionGeometry
         var kind: ConvolutionPlan.Kind
         var hasBias: Bool
+        var activation: ConvolutionActivation
         /// A plan divides its work when it is made, so each thread count has its own.
         var threads: Int
     }
 
     private let plans = Mutex<[Key: ConvolutionPlan]>([:])
 
-    func plan(_ geometry: ConvolutionGeometry, _ kind: ConvolutionPlan.Kind, hasBias: Bool) -> ConvolutionPlan
-    {
-        let key = Key(geometry: geometry, kind: kind, hasBias: hasBias, threads: ComputeThreads.count)
+    func plan(
+        _ geometry: ConvolutionGeometry, _ kind: ConvolutionPlan.Kind, hasBias: Bool,
+        _ activation: ConvolutionActivation = .none
+    ) -> ConvolutionPlan {
+        let key = Key(
+            geometry: geometry, kind: kind, hasBias: hasBias, activation: activation,
+            threads: ComputeThreads.count)
         return plans.withLock { plans in
             if let plan = plans[key] { return plan }
-            let plan = ConvolutionPlan(geometry, kind, hasBias: hasBias)
+            let plan = ConvolutionPlan(geometry, kind, hasBias: hasBias, activation)
             plans[key] = plan
             return plan
         }
@@ -28,15 +33,28 @@ final class ConvolutionPlanCache: Sendable {
 
 extension CPUBackend {
     func convolution(
-        _ geometry: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?, _ y: Output
+        _ geometry: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?,
+        _ activation: ConvolutionActivation, _ y: Output
     ) {
-        ConvolutionPlanCache.shared.plan(geometry, .forward, hasBias: bias != nil).forward(x, weight, bias, y)
+        guard geometry.suitsWinograd, !weight.isTransient else {
+            return ConvolutionPlanCache.shared.plan(geometry, .forward, hasBias: bias != nil, activation)
+                .forward(x, weight, bias, y)
+        }
+        winogradConvolution(geometry, x, weight: weight, bias: bias, isRectified: activation == .relu, y)
+        if activation == .gelu {
+            let count = geometry.batch * geometry.outputHeight * geometry.outputWidth
+            unary(.gelu, y, y, count: count * geometry.outputChannels)
+        }
     }
 
     func convolutionBackwardData(
         _ geometry: ConvolutionGeometry, _ dy: Input, weight: WeightBuffer, _ dx: Output
     ) {
-        ConvolutionPlanCache.shared.plan(geometry, .backwardData, hasBias: false).backwardData(dy, weight, dx)
+        guard geometry.suitsWinograd, !weight.isTransient else {
+            return ConvolutionPlanCache.shared.plan(geometry, .backwardData, hasBias: false)
+                .backwardData(dy, weight, dx)
+        }
+        winogradBackwardData(geometry, dy, weight: weight, dx)
     }
 
     func convolutionBackwardWeights(
@@ -54,6 +72,9 @@ extension CPUBackend {
                     layout: ChannelLayout(samples: 1, rows: rows, channels: geometry.outputChannels))
             }
             return
+        }
+        if geometry.suitsWinogradGradient {
+            return winogradBackwardWeights(geometry, x, dy, dWeight: dWeight, dBias: dBias)
         }
         ConvolutionPlanCache.shared.plan(geometry, .backwardWeights, hasBias: dBias != nil)
             .backwardWeights(x, dy, dWeight: dWeight, dBias: dBias)

@@ -31,4 +31,6 @@ struct WeightBuffer {
     let pointer: Input
     let storage: Storage
     let offset: Int
+    /// Used for one convolution only, so that no work on the weights pays.
+    var isTransient = false
 }

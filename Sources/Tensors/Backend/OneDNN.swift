@@ -8,15 +8,31 @@ enum OneDNN {
     private struct Runtime: @unchecked Sendable {
         var engine: dnnl_engine_t?
         var stream: dnnl_stream_t?
-        var attributes: dnnl_primitive_attr_t?
+        var plain: dnnl_primitive_attr_t?
+        var relu: dnnl_primitive_attr_t?
+        var gelu: dnnl_primitive_attr_t?
 
         init() {
             check(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine")
             check(dnnl_stream_create(&stream, engine, UInt32(dnnl_stream_default_flags.rawValue)), "stream")
-            check(dnnl_primitive_attr_create(&attributes), "attributes")
+            plain = Self.attributes(nil)
+            relu = Self.attributes(dnnl_eltwise_relu)
+            gelu = Self.attributes(dnnl_eltwise_gelu_erf)
+        }
+
+        private static func attributes(_ activation: dnnl_alg_kind_t?) -> dnnl_primitive_attr_t? {
+            var result: dnnl_primitive_attr_t?
+            check(dnnl_primitive_attr_create(&result), "attributes")
             check(
-                dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user),
+                dnnl_primitive_attr_set_scratchpad_mode(result, dnnl_scratchpad_mode_user),
                 "a scratchpad mode")
+            guard let activation else { return result }
+            var operations: dnnl_post_ops_t?
+            check(dnnl_post_ops_create(&operations), "post-operations")
+            check(dnnl_post_ops_append_eltwise(operations, 1, activation, 0, 0), "an activation")
+            check(dnnl_primitive_attr_set_post_ops(result, operations), "post-operations")
+            dnnl_post_ops_destroy(operations)
+            return result
         }
     }
 
@@ -24,7 +40,16 @@ enum OneDNN {
     static var engine: dnnl_engine_t? { runtime.engine }
     static var stream: dnnl_stream_t? { runtime.stream }
     /// Asks for primitives whose scratch memory is handed to each call.
-    static var attributes: dnnl_primitive_attr_t? { runtime.attributes }
+    static var attributes: dnnl_primitive_attr_t? { runtime.plain }
+
+    /// The same, with an activation of the results.
+    static func attributes(_ activation: ConvolutionActivation) -> dnnl_primitive_attr_t? {
+        switch activation {
+        case .none: runtime.plain
+        case .relu: runtime.relu
+        case .gelu: runtime.gelu
+        }
+    }
 
     static func check(_ status: dnnl_status_t, _ what: @autoclosure () -> String) {
         precondition(status == dnnl_success, "oneDNN refused \(what()): status \(status.rawValue)")
@@ -133,7 +158,7 @@ final class ConvolutionPlan: @unchecked Sendable {
     private let reorder: Primitive?
     let implementation: String
 
-    init(_ g: ConvolutionGeometry, _ kind: Kind, hasBias: Bool) {
+    init(_ g: ConvolutionGeometry, _ kind: Kind, hasBias: Bool, _ activation: ConvolutionActivation = .none) {
         self.kind = kind
         source = OneDNN.descriptor([g.batch, g.inputChannels, g.height, g.width], dnnl_nhwc)
         target = OneDNN.descriptor([g.batch, g.outputChannels, g.outputHeight, g.outputWidth], dnnl_nhwc)
@@ -147,7 +172,8 @@ final class ConvolutionPlan: @unchecked Sendable {
         let anyWeight = OneDNN.descriptor(extents, dnnl_format_tag_any)
 
         let descriptor = Self.primitiveDescriptor(
-            g, kind, source: source, weight: anyWeight, bias: hasBias ? bias : nil, target: target)
+            g, kind, activation, source: source, weight: anyWeight, bias: hasBias ? bias : nil, target: target
+        )
         implementation = OneDNN.implementationName(descriptor)
         let query = kind == .backwardWeights ? dnnl_query_diff_weights_md : dnnl_query_weights_md
         let packed = dnnl_primitive_desc_query_md(descriptor, query, 0).pointee
@@ -162,8 +188,9 @@ final class ConvolutionPlan: @unchecked Sendable {
     }
 
     private static func primitiveDescriptor(
-        _ g: ConvolutionGeometry, _ kind: Kind, source: dnnl_memory_desc_t, weight: dnnl_memory_desc_t,
-        bias: dnnl_memory_desc_t?, target: dnnl_memory_desc_t
+        _ g: ConvolutionGeometry, _ kind: Kind, _ activation: ConvolutionActivation,
+        source: dnnl_memory_desc_t, weight: dnnl_memory_desc_t, bias: dnnl_memory_desc_t?,
+        target: dnnl_memory_desc_t
     ) -> dnnl_primitive_desc_t? {
         let stride = [dnnl_dim_t](repeating: dnnl_dim_t(g.stride), count: 2)
         let dilation = [dnnl_dim_t](repeating: dnnl_dim_t(g.dilation - 1), count: 2)
@@ -186,7 +213,7 @@ final class ConvolutionPlan: @unchecked Sendable {
                 var result: dnnl_primitive_desc_t?
                 OneDNN.check(
                     dnnl_primitive_desc_create(
-                        &result, operation, OneDNN.attributes, OneDNN.engine, hint), "\(g)")
+                        &result, operation, OneDNN.attributes(activation), OneDNN.engine, hint), "\(g)")
                 return result
             }
             if kind == .forward { return forward(dnnl_forward_inference) }

@@ -30,7 +30,7 @@ extension Tensor {
             if wanted[0] {
                 let dx = Tensor.uninitialized(x.shape)
                 backend.convolution(
-                    geometry, gradient.base, weight: w.weightBuffer, bias: nil, dx.mutableBase)
+                    geometry, gradient.base, weight: w.weightBuffer, bias: nil, .none, dx.mutableBase)
                 result[0] = dx
             }
             if wanted[1] {
@@ -67,8 +67,8 @@ extension Tensor {
         let (x, w, b) = (detached, weights.detached, bias?.detached)
         for i in 0..<n {
             backend.convolution(
-                geometry, x.samples(i..<i + 1).base, weight: w.samples(i..<i + 1).weightBuffer,
-                bias: b?.samples(i..<i + 1).base, y.samples(i..<i + 1).mutableBase)
+                geometry, x.samples(i..<i + 1).base, weight: w.samples(i..<i + 1).transientWeightBuffer,
+                bias: b?.samples(i..<i + 1).base, .none, y.samples(i..<i + 1).mutableBase)
         }
         return y.recorded([self, weights] + (bias.map { [$0] } ?? [])) { gradient, wanted in
             let dx = Tensor.uninitialized(wanted[0] ? x.shape : [0])
@@ -78,7 +78,8 @@ extension Tensor {
                 let (one, dy) = (i..<i + 1, gradient.samples(i..<i + 1))
                 if wanted[0] {
                     backend.convolutionBackwardData(
-                        geometry, dy.base, weight: w.samples(one).weightBuffer, dx.samples(one).mutableBase)
+                        geometry, dy.base, weight: w.samples(one).transientWeightBuffer,
+                        dx.samples(one).mutableBase)
                 }
                 backend.convolutionBackwardWeights(
                     geometry, x.samples(one).base, dy.base, dWeight: dWeights.samples(one).mutableBase,

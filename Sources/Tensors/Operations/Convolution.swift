@@ -7,11 +7,19 @@ extension Tensor {
     ///   - weight: `[O, I/groups, kh, kw]`, the published order.
     ///   - bias: `[O]` or nil.
     ///   - padding: zeros added on each of the four sides.
+    ///   - activation: of the results, in the same pass over memory. A GELU that a gradient passes is a pass of its
+    ///     own, since its derivative needs what it was given.
     /// - Returns: `[N, H', W', O]`, H' = (H + 2·padding − dilation·(kh − 1) − 1)/stride + 1.
     public func convolved(
         with weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
-        groups: Int = 1
+        groups: Int = 1, activation: ConvolutionActivation = .none
     ) -> Tensor {
+        if activation == .gelu, isTracked || weight.isTracked || bias?.isTracked == true {
+            return gelu(
+                convolved(
+                    with: weight, bias: bias, stride: stride, padding: padding, dilation: dilation,
+                    groups: groups))
+        }
         precondition(
             shape.rank == 4 && weight.shape.rank == 4 && weight.shape[1] * groups == shape[3]
                 && weight.shape[0] % groups == 0 && (bias.map { $0.shape == [weight.shape[0]] } ?? true),
@@ -27,8 +35,12 @@ extension Tensor {
         let y = Tensor.uninitialized([shape[0], geometry.outputHeight, geometry.outputWidth, weight.shape[0]])
         let (x, w) = (detached, weight.detached)
         guard y.elementCount > 0 else { return y }
-        backend.convolution(geometry, x.base, weight: w.weightBuffer, bias: bias?.base, y.mutableBase)
-        return y.recorded([self, weight] + (bias.map { [$0] } ?? [])) { gradient, wanted in
+        backend.convolution(
+            geometry, x.base, weight: w.weightBuffer, bias: bias?.base, activation, y.mutableBase)
+        let rectified = activation == .relu ? y.detached : nil
+        return y.recorded([self, weight] + (bias.map { [$0] } ?? [])) { resultGradient, wanted in
+            // Where ReLU gave zero nothing flows back, and where it did not, it changed nothing.
+            let gradient = rectified.map { resultGradient.passedThroughReLU($0) } ?? resultGradient
             var result: [Tensor?] = [nil, nil]
             if wanted[0] {
                 let dx = Tensor.uninitialized(x.shape)
@@ -53,4 +65,15 @@ extension Tensor {
     }
 
     var weightBuffer: WeightBuffer { WeightBuffer(pointer: base, storage: storage, offset: offset) }
+
+    var transientWeightBuffer: WeightBuffer {
+        WeightBuffer(pointer: base, storage: storage, offset: offset, isTransient: true)
+    }
+
+    /// This gradient of `max(x, 0)`, as a gradient of x.
+    private func passedThroughReLU(_ result: Tensor) -> Tensor {
+        let dx = Tensor.uninitialized(shape)
+        backend.unaryBackward(.relu, result.base, base, dx.mutableBase, count: elementCount)
+        return dx
+    }
 }
