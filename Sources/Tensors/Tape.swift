@@ -47,6 +47,13 @@ public struct Gradients {
         variable.node.flatMap { values[ObjectIdentifier($0)] }
     }
 
+    /// These gradients, with those of `other` instead wherever both have one.
+    public func replacing(with other: Gradients) -> Gradients {
+        var result = self
+        result.values.merge(other.values) { $1 }
+        return result
+    }
+
     fileprivate mutating func set(_ node: TapeNode, _ gradient: Tensor?) {
         values[ObjectIdentifier(node)] = gradient
     }

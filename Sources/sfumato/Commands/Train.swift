@@ -43,6 +43,7 @@ struct Train: ParsableCommand {
         let node = try SettingsNode(yamlFile: file).applying(settings.overrides())
         let output = RunFolder(path: out ?? (isRun ? config : joinPath("outputs", name(of: file))))
         if RestorationConfiguration.describes(node) { return try trainDenoiser(node, output) }
+        if AutoencoderConfiguration.describes(node) { return try trainAutoencoder(node, output) }
         let plan = try TrainingPlan(TrainingConfiguration(node), origin: file)
         guard !dryRun else {
             return print(plan.description(parameterCount: plan.configuration.model.parameterCount))
@@ -59,6 +60,17 @@ struct Train: ParsableCommand {
         guard !dryRun else { return print(try RestorationRun.description(of: configuration)) }
         let progress = TrainingProgress(total: configuration.steps)
         let run = try RestorationRun(configuration, folder: folder, resume: resume, onEvent: progress.show)
+        try finish(
+            folder, progress, at: run.firstStep, of: configuration.steps, parameterCount: run.parameterCount,
+            run.run)
+    }
+
+    private func trainAutoencoder(_ node: SettingsNode, _ folder: RunFolder) throws {
+        let configuration = try AutoencoderConfiguration(node)
+        for warning in try AutoencoderRun.warnings(of: configuration) { Terminal.warning(warning) }
+        guard !dryRun else { return print(try AutoencoderRun.description(of: configuration)) }
+        let progress = TrainingProgress(total: configuration.steps)
+        let run = try AutoencoderRun(configuration, folder: folder, resume: resume, onEvent: progress.show)
         try finish(
             folder, progress, at: run.firstStep, of: configuration.steps, parameterCount: run.parameterCount,
             run.run)

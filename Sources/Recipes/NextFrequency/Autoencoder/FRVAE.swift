@@ -46,8 +46,7 @@ public struct FRVAE: Sendable {
 
     /// The size of the images it takes.
     public var imageSize: Grid {
-        let (finest, factor) = (quantizer.pyramid.finest, codec.configuration.reduction)
-        return Grid(finest.height * factor, finest.width * factor)
+        FRVAEConfiguration(codec: codec.configuration, quantizer: quantizer.configuration).imageSize
     }
 
     /// - Throws: `PyramidMismatch` when the quantiser's finest grid is not the latent of such images.
