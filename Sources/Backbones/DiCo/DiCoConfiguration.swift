@@ -13,6 +13,9 @@ public enum DiCoMixer: String, Codable, Hashable, Sendable, CaseIterable {
 public struct DiCoConfiguration: Codable, Hashable, Sendable {
     /// Channels of the images or latents.
     public var inputChannels = 4
+    /// Channels of the prediction; absent for as many as go in. A band of a picture has fewer than what it is predicted
+    /// from.
+    public var predictedChannels: Int?
     /// Width D of the first level; the others have 2D and 4D.
     public var hiddenSize: Int
     /// Blocks in encoder 1, encoder 2, latent, decoder 2, decoder 1.
@@ -45,9 +48,10 @@ public struct DiCoConfiguration: Codable, Hashable, Sendable {
 
     public init(
         inputChannels: Int = 4, hiddenSize: Int, depth: [Int], mlpRatio: Double = 2, classCount: Int = 1000,
-        classDropout: Double = 0.1, learnSigma: Bool = true, patchSize: Int = 1
+        classDropout: Double = 0.1, learnSigma: Bool = true, patchSize: Int = 1, predictedChannels: Int? = nil
     ) {
         self.inputChannels = inputChannels
+        self.predictedChannels = predictedChannels
         self.hiddenSize = hiddenSize
         self.depth = depth
         self.mlpRatio = mlpRatio
@@ -66,8 +70,8 @@ public struct DiCoConfiguration: Codable, Hashable, Sendable {
         "dico-h": DiCoConfiguration(hiddenSize: 416, depth: [14, 12, 10, 12, 14], mlpRatio: 4),
     ]
 
-    /// Channels of the prediction: twice the input's with learned variance.
-    public var outputChannels: Int { learnSigma ? 2 * inputChannels : inputChannels }
+    /// Channels of the answer: the prediction's, and as many variance channels again where they are learned.
+    public var outputChannels: Int { (learnSigma ? 2 : 1) * (predictedChannels ?? inputChannels) }
 
     /// Height and width must be multiples of this.
     public var sizeMultiple: Int { 4 * patchSize }
@@ -78,6 +82,8 @@ public struct DiCoConfiguration: Codable, Hashable, Sendable {
             guard condition else { throw ConfigurationError(field: field, demand: demand) }
         }
         try require(inputChannels > 0, "inputChannels", "at least 1, found \(inputChannels)")
+        try require(
+            predictedChannels ?? 1 > 0, "predictedChannels", "at least 1, found \(predictedChannels ?? 0)")
         try require(
             hiddenSize > 0 && hiddenSize % 2 == 0, "hiddenSize", "a positive even number, found \(hiddenSize)"
         )
@@ -98,6 +104,15 @@ public struct DiCoConfiguration: Codable, Hashable, Sendable {
         try require(
             localTrainingSize.map { $0.count == 2 && $0.allSatisfy { $0 > 0 } } ?? true, "localTrainingSize",
             "a height and a width, found \(localTrainingSize ?? [])")
+    }
+
+    /// - Throws: `ConfigurationError` for a network that predicts something else than what goes in.
+    public func validateWholeImages() throws {
+        guard predictedChannels ?? inputChannels == inputChannels else {
+            throw ConfigurationError(
+                field: "predictedChannels",
+                demand: "left out: a denoiser of images predicts as many channels as go in")
+        }
     }
 }
 

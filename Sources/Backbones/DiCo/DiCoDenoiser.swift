@@ -72,6 +72,7 @@ extension DiCoConfiguration {
         guard !learnSigma else {
             throw ConfigurationError(field: "learnSigma", demand: "false for a denoiser")
         }
+        try validateWholeImages()
     }
 
     /// Pixels in each direction that a pixel of the prediction depends on, means and attention not counted.

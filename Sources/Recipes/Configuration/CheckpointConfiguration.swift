@@ -11,4 +11,11 @@ public struct CheckpointConfiguration: Settings, Hashable {
 
     public static var defaults: CheckpointConfiguration { CheckpointConfiguration(model: .dico(.defaults)) }
     public static var requiredKeys: Set<String> { ["model"] }
+
+    public func validate() throws {
+        guard case .nextFrequency(let bands) = model else { return }
+        try Self.require(
+            bands.normalization != nil, "model.normalization",
+            "given in a checkpoint: without the sizes of the bands nothing can be drawn")
+    }
 }

@@ -10,8 +10,10 @@ extension DiCoConfiguration: Settings {
 /// Which network, and how large: `{kind: dico, preset: dico-s, classCount: 10}`.
 public enum ModelSettings: TaggedSettings, Hashable {
     case dico(DiCoConfiguration)
+    /// Frequency bands from coarse to fine, each drawn by the same denoiser.
+    case nextFrequency(NextFrequencyConfiguration)
 
-    enum Kind: String, Codable, CaseIterable { case dico }
+    enum Kind: String, Codable, CaseIterable { case dico, nextFrequency }
     private enum Key: String, CodingKey { case kind, preset }
 
     public init(from decoder: any Decoder) throws {
@@ -21,12 +23,14 @@ public enum ModelSettings: TaggedSettings, Hashable {
             let preset = try container.decodeIfPresent(DiCoPreset.self, forKey: .preset)
             let configuration: DiCoConfiguration = try .members(
                 of: decoder, defaults: preset?.configuration)
+            try configuration.validateWholeImages()
             guard configuration.kernel.kind != .tunable else {
                 throw ConfigurationError(
                     field: "kernel",
                     demand: "standard or weighted for a generator; tunable kernels are for dicoDenoiser")
             }
             self = .dico(configuration)
+        case .nextFrequency: self = .nextFrequency(try .members(of: decoder))
         }
     }
 
@@ -35,6 +39,9 @@ public enum ModelSettings: TaggedSettings, Hashable {
         switch self {
         case .dico(let configuration):
             try container.encode(Kind.dico, forKey: .kind)
+            try configuration.encode(to: encoder)
+        case .nextFrequency(let configuration):
+            try container.encode(Kind.nextFrequency, forKey: .kind)
             try configuration.encode(to: encoder)
         }
     }
@@ -56,6 +63,7 @@ extension ModelSettings {
     public var architecture: any ModelArchitecture {
         switch self {
         case .dico(let configuration): configuration
+        case .nextFrequency(let configuration): configuration
         }
     }
 
@@ -81,9 +89,15 @@ extension ModelSettings {
 
     /// The same network with standard kernels, and its weights with the densities of weighted ones folded in.
     func folded(_ parameters: [String: Tensor]) -> (ModelSettings, [String: Tensor]) {
-        guard case .dico(let configuration) = self else { return (self, parameters) }
-        let (plain, folded) = configuration.folded(parameters)
-        return (.dico(plain), folded)
+        switch self {
+        case .dico(let configuration):
+            let (plain, folded) = configuration.folded(parameters)
+            return (.dico(plain), folded)
+        case .nextFrequency(var configuration):
+            let (plain, folded) = configuration.backbone.folded(parameters)
+            configuration.backbone = plain
+            return (.nextFrequency(configuration), folded)
+        }
     }
 
     /// - Throws: `SettingsError` when the network cannot make images of that size.

@@ -34,6 +34,8 @@ public struct SamplerSettings: Settings, Hashable {
     public var guidance = GuidanceSettings()
     /// What happens to the estimate of the clean image before it is used.
     public var clip = ClipSettings.none
+    /// Of next-frequency models; absent for their defaults.
+    public var bands: BandSettings?
 
     public init() {}
 

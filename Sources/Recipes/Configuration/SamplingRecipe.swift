@@ -53,12 +53,17 @@ public struct SamplingRecipe: Settings, Hashable {
             classes.map { !$0.isEmpty } ?? true, "classes", "a list with at least one class, found []")
     }
 
-    /// Reads a recipe; its checkpoint's path is made relative to the working folder.
+    /// Reads a recipe; the paths that it names are made relative to the working folder.
     public init(recipeFile path: String, overrides: [SettingsOverride] = []) throws {
         let written = try SamplingRecipe(file: path, overrides: [])
         self = try SamplingRecipe(file: path, overrides: overrides)
-        guard let checkpoint, checkpoint == written.checkpoint, !checkpoint.hasPrefix("/") else { return }
-        self.checkpoint = joinPath(splitPath(path).folder, checkpoint)
+        let folder = splitPath(path).folder
+        if let checkpoint, checkpoint == written.checkpoint, !checkpoint.hasPrefix("/") {
+            self.checkpoint = joinPath(folder, checkpoint)
+        }
+        if let image = sampler.bands?.from, image == written.sampler.bands?.from, !image.hasPrefix("/") {
+            sampler.bands?.from = joinPath(folder, image)
+        }
     }
 }
 

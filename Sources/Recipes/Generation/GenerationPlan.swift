@@ -23,6 +23,7 @@ public struct GenerationPlan: Sendable {
     /// - Throws: `GenerationError`, `SettingsError` when the model cannot do what the recipe says.
     public init(model: LoadedModel, recipe: SamplingRecipe, seeds: [UInt64]) throws {
         var recipe = recipe
+        recipe.sampler.bands = try recipe.sampler.bands?.resolved()
         let settings = model.configuration.model
         let size = recipe.size ?? model.configuration.size
         try settings.check(size, origin: model.path, key: "size")

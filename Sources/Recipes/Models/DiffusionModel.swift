@@ -26,7 +26,17 @@ public struct DiffusionModel: ImageModel {
     {
         DiffusionSampler(
             network: network, channels: channels, settings: settings, prediction: objective.prediction,
-            method: try settings.method(for: objective))
+            method: try Self.method(settings, for: objective))
+    }
+
+    /// - Throws: `ConfigurationError` when settings are not those of whole images, or do not go together.
+    static func method(_ settings: SamplerSettings, for objective: ObjectiveSettings) throws -> SamplingMethod
+    {
+        guard settings.bands == nil else {
+            throw ConfigurationError(
+                field: "bands", demand: "left out: only next-frequency models draw bands")
+        }
+        return try settings.method(for: objective)
     }
 }
 
@@ -86,7 +96,7 @@ extension DiCoConfiguration: ModelArchitecture {
     }
 
     public func check(_ sampler: SamplerSettings, for objective: ObjectiveSettings) throws {
-        _ = try sampler.method(for: objective)
+        _ = try DiffusionModel.method(sampler, for: objective)
     }
 
     public func stages(_ size: ImageSize) -> [ModelStage] {

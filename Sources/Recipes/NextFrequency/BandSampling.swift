@@ -7,17 +7,28 @@ import Tensors
 /// Draws bands with a diffusion solver: what joins the continuous next-frequency driver and the samplers of
 /// diffusion.
 public struct BandSampling: Sendable {
-    public var method: SamplingMethod
+    /// Solver and noise levels of each level; the last serves all further ones.
+    public var methods: [SamplingMethod]
     public var prediction: Prediction
     public var guidance: LevelGuidance
+    /// Everything of guidance but its strength: where it applies, and what is put back.
+    public var guidanceForm = Guidance(scale: 1)
 
     /// - Parameters:
-    ///   - method: solver and noise levels, as settings and an objective give them.
+    ///   - methods: at least one, as settings and an objective give them.
     ///   - prediction: what the network's output means.
-    public init(_ method: SamplingMethod, prediction: Prediction, guidance: LevelGuidance = LevelGuidance()) {
-        self.method = method
+    public init(
+        _ methods: [SamplingMethod], prediction: Prediction, guidance: LevelGuidance = LevelGuidance()
+    ) {
+        precondition(!methods.isEmpty, "bands need a solver")
+        self.methods = methods
         self.prediction = prediction
         self.guidance = guidance
+    }
+
+    /// The same solver at every level.
+    public init(_ method: SamplingMethod, prediction: Prediction, guidance: LevelGuidance = LevelGuidance()) {
+        self.init([method], prediction: prediction, guidance: guidance)
     }
 
     /// A batch of images, one seed and one label each, by a network in the joint head's seat.
@@ -36,12 +47,14 @@ public struct BandSampling: Sendable {
     private func draw(
         _ denoiser: any Denoiser, shape: Shape, level: Int, of count: Int, seeds: [UInt64], labels: [Int?]
     ) -> Tensor {
-        let strength = guidance.strength(level: level, of: count)
+        let method = methods[min(level, methods.count - 1)]
+        var guide = guidanceForm
+        guide.scale = 1 + guidance.strength(level: level, of: count)
         let source = Self.noise(seeds: seeds, level: level)
         let start = method.startScale * source.latent(draw: 0, shape: shape)
         let model = GuidedModel(
             NetworkModel(denoiser, prediction: prediction), prediction: prediction, labels: labels,
-            guidance: strength == 0 ? nil : Guidance(scale: 1 + strength))
+            guidance: guide.scale == 1 ? nil : guide)
         return SamplingRun(
             model, solver: method.solver, grid: method.grid, path: method.path, noise: source, start: start
         )

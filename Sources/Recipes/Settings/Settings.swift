@@ -53,4 +53,14 @@ extension Settings {
         guard let decoder = decoder as? SettingsDecoder else { return try Self(from: decoder) }
         return try decoder.members(Self.self, defaults: defaults)
     }
+
+    /// Reads a group that stands under `key` and whose defaults follow from what stands beside it; to be used in an
+    /// `init(from:)`.
+    static func member(of decoder: any Decoder, under key: String, defaults: Self) throws -> Self {
+        guard let decoder = decoder as? SettingsDecoder else {
+            return try decoder.container(keyedBy: SettingsKey.self).decode(
+                Self.self, forKey: SettingsKey(key))
+        }
+        return try decoder.member(Self.self, under: key, defaults: defaults)
+    }
 }

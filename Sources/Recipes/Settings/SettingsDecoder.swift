@@ -122,6 +122,15 @@ final class SettingsDecoder: Decoder {
         return result
     }
 
+    /// A group under a key, with defaults of its own.
+    func member<T: Settings>(_ type: T.Type, under key: String, defaults own: T) throws -> T {
+        if !asked.contains(key) { asked.append(key) }
+        let entry = (node ?? defaults)?.entry(key)
+        return try Self.value(
+            type, node: entry?.value, defaults: T.optionalMembers(of: own), path: path + [key],
+            origin: entry?.origin ?? origin)
+    }
+
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         KeyedDecodingContainer(SettingsKeyedContainer<Key>(decoder: self))
     }
@@ -141,8 +150,11 @@ final class SettingsDecoder: Decoder {
 
 extension Settings {
     /// The defaults as a tree, without the keys that have none.
-    static var ownDefaults: SettingsNode {
-        var node = SettingsEncoder.encode(defaults)
+    static var ownDefaults: SettingsNode { optionalMembers(of: defaults) }
+
+    /// Settings as a tree, without the keys that have no defaults.
+    static func optionalMembers(of settings: Self) -> SettingsNode {
+        var node = SettingsEncoder.encode(settings)
         if let entries = node.entries {
             node.value = .mapping(entries.filter { !requiredKeys.contains($0.key) })
         }

@@ -10,7 +10,7 @@ public struct TrainingPlan: Sendable {
     public let dataset: any ImageDataset
     public let heldOutCount: Int
     /// What every checkpoint of the run carries.
-    public let checkpointConfiguration: CheckpointConfiguration
+    public internal(set) var checkpointConfiguration: CheckpointConfiguration
 
     /// Opens the data and checks that model, data and objective go together.
     /// - Parameter origin: what errors call the configuration.

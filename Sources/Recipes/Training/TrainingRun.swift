@@ -60,8 +60,10 @@ public final class TrainingRun {
         let state = resume ? try folder.newestState { onEvent(.damaged("\($0)")) } : nil
         if let state { try Self.check(state, plan, folder) }
 
+        var plan = plan
+        plan.checkpointConfiguration.model = try Self.settledModel(plan, state: state, onEvent: onEvent)
         store = ParameterStore(.initialized(seed: configuration.seed), isTracked: true)
-        let model = configuration.model.makeModel(store.scope)
+        let model = plan.checkpointConfiguration.model.makeModel(store.scope)
         parameterCount = store.scalarCount
         trainer = Trainer(store, settings: configuration.optimizer, totalSteps: configuration.steps)
         if let state {
@@ -164,6 +166,29 @@ extension TrainingRun {
         throw TrainingError(
             "\(folder.path): already holds a run, at step \(newest.step); continue it with --resume, or choose another --out"
         )
+    }
+
+    /// The network's settings with what it has to know of the data before the first step: as the saved state or the
+    /// checkpoint to begin with has it, else measured.
+    private static func settledModel(
+        _ plan: TrainingPlan, state: TrainingState?, onEvent: @escaping @Sendable (Event) -> Void
+    ) throws -> ModelSettings {
+        let configuration = plan.configuration
+        guard case .nextFrequency(let model) = configuration.model, model.normalization == nil else {
+            return configuration.model
+        }
+        if let state {
+            return try CheckpointConfiguration(json: state.config.text, name: "state").model
+        }
+        if let path = configuration.initialWeights {
+            let source = try Checkpoint(path: path).modelConfiguration()
+            return .nextFrequency(try model.normalized(as: source.model, of: path))
+        }
+        let data = configuration.data
+        return .nextFrequency(
+            try model.measured(on: plan.dataset, data.preparation, onBadImage: data.onBadImage) {
+                onEvent(.skipped($0))
+            })
     }
 
     /// Whether a saved state belongs to this configuration: all that shapes the numbers must be the same.

@@ -13,6 +13,7 @@ struct Generate: ParsableCommand {
               sfumato generate cifar10-dico --class cat --seeds 0-9,42 --out outputs/cats
               sfumato generate heun-18 --checkpoint outputs/shapes-dico -n 20 --gif
               sfumato generate --like outputs/cats/00000042.png --out outputs/again
+              sfumato generate cifar10-nfig --from photo.png --keep-bands 2 -n 8
 
             Every image has its own seed, and is named by it; it depends on the checkpoint, the recipe and that seed \
             alone, so the same command gives the same bytes. Its PNG carries all three in text chunks.
@@ -42,6 +43,7 @@ struct Generate: ParsableCommand {
     @Option(help: "Guidance scale; 1 does not guide.")
     var guidance: Double?
 
+    @OptionGroup(title: "Next-frequency models") var bands: BandOptions
     @OptionGroup(title: "Results") var results: ResultOptions
     @Option(help: "Images sampled together; the bytes do not depend on it.")
     var batch = 16
@@ -60,6 +62,9 @@ struct Generate: ParsableCommand {
         if batch < 1 { throw ValidationError("--batch must be at least 1, found \(batch).") }
         if seeds != nil, count != nil || seed != nil {
             throw ValidationError("--seeds already says how many images and which; leave out -n and --seed.")
+        }
+        if like != nil, bands.untilBand != nil || bands.keepBands != nil {
+            throw ValidationError("--like repeats one image; leave out --until-band and --keep-bands.")
         }
         if like != nil, seeds != nil || count != nil || seed != nil || className != nil {
             throw ValidationError("--like repeats one image; leave out -n, --seed, --seeds and --class.")
@@ -99,7 +104,7 @@ struct Generate: ParsableCommand {
 
     private func makePlan() throws -> GenerationPlan {
         if let like { return try repeated(like) }
-        var overrides = try settings.overrides()
+        var overrides = try settings.overrides() + bands.overrides
         if let steps { overrides.append(SettingsOverride("steps", steps, option: "--steps")) }
         if let guidance {
             overrides.append(SettingsOverride("guidance.scale", guidance, option: "--guidance"))
@@ -133,6 +138,33 @@ struct Generate: ParsableCommand {
                 "\(path): is not the checkpoint that made \(file) (sha256 \(texts.digest.prefix(12))…, found "
                     + "\(model.digest.prefix(12))…); give the right one with --checkpoint")
         }
-        return try GenerationPlan(model: model, recipe: texts.recipe, seeds: [texts.seed])
+        var recipe = texts.recipe
+        // The same image may lie elsewhere now; its digest tells.
+        if let image = bands.from { recipe.sampler.bands?.from = image }
+        return try GenerationPlan(model: model, recipe: recipe, seeds: [texts.seed])
+    }
+}
+
+/// What only models that draw band by band can do.
+struct BandOptions: ParsableArguments {
+    @Option(help: "Draw the image up to this band only, 1 for the coarsest.")
+    var untilBand: Int?
+    @Option(
+        help: "Keep the low bands of this image and draw the rest anew; needs --keep-bands.",
+        completion: .file())
+    var from: String?
+    @Option(help: "How many bands of --from are kept.")
+    var keepBands: Int?
+
+    var overrides: [SettingsOverride] {
+        var overrides: [SettingsOverride] = []
+        if let untilBand {
+            overrides.append(SettingsOverride("bands.until", untilBand, option: "--until-band"))
+        }
+        if let keepBands {
+            overrides.append(SettingsOverride("bands.keep", keepBands, option: "--keep-bands"))
+        }
+        if let from { overrides.append(SettingsOverride("bands.from", from, option: "--from", isText: true)) }
+        return overrides
     }
 }

@@ -105,7 +105,9 @@ final class SampleWriter {
         if options.npz, isComplete { try writeArrays() }
         if options.gif, isComplete {
             let film = (frames + [finished]).map { Image.grid($0, columns: options.columns) }
-            let bytes = try GIFEncoder(frameSeconds: 0.08, lastFrameSeconds: 2).encode(film)
+            // A few bands are looked at, many solver steps are a film.
+            let pace = frames.count < 12 ? 0.6 : 0.08
+            let bytes = try GIFEncoder(frameSeconds: pace, lastFrameSeconds: 2).encode(film)
             try AtomicFile.write(bytes, to: path("film.gif"))
             paths.append(path("film.gif"))
         }

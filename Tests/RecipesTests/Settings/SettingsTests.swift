@@ -14,13 +14,17 @@ import Testing
 
     @Test(arguments: configs) func `every file in configs is a training run`(_ file: String) throws {
         let node = try SettingsNode(yamlFile: joinPath(TestData.root, file))
-        guard RestorationConfiguration.describes(node) else {
-            let configuration = try TrainingConfiguration(node)
-            #expect(try TrainingConfiguration(configuration.node) == configuration)
-            return
+        func check<Configuration: Settings & Equatable>(_ type: Configuration.Type) throws {
+            let configuration = try Configuration(node)
+            #expect(try Configuration(configuration.node) == configuration)
         }
-        let configuration = try RestorationConfiguration(node)
-        #expect(try RestorationConfiguration(configuration.node) == configuration)
+        if RestorationConfiguration.describes(node) {
+            try check(RestorationConfiguration.self)
+        } else if AutoencoderConfiguration.describes(node) {
+            try check(AutoencoderConfiguration.self)
+        } else {
+            try check(TrainingConfiguration.self)
+        }
     }
 
     @Test(arguments: samplers) func `every file in samplers is a recipe`(_ file: String) throws {
