@@ -85,6 +85,7 @@ public final class Trainer {
         let clip = settings.clipNorm
         let scale = clip > 0 && report.gradientNorm > clip ? clip / report.gradientNorm : 1
         report.learningRate = settings.learningRate * settings.schedule.factor(step: step, of: totalSteps)
+        let densityFactor = settings.densityLearningRate.map { Float($0 / settings.learningRate) } ?? 1
         optimizer.update(
             sums,
             AdamWStep(
@@ -92,7 +93,8 @@ public final class Trainer {
                 beta2: Float(settings.beta2),
                 epsilon: Float(settings.epsilon), weightDecay: Float(settings.weightDecay), step: step,
                 gradientScale: Float(scale / Double(count)),
-                averageDecay: Float(settings.average.decay(step: step))))
+                averageDecay: Float(settings.average.decay(step: step))),
+            rateFactor: { $0.hasSuffix(".den") ? densityFactor : 1 })
         return report
     }
 

@@ -20,6 +20,7 @@ struct ConvolutionChain: Sendable {
         var activation = ChainActivation.relu
         var kernel = ConvolutionKernel.standard
         var initialDensity: [Float]?
+        var initialization: DnCNNConfiguration.Initialization?
         var gain: Float = 1
         var batchNormWeight = Initializer.ones
 
@@ -55,15 +56,15 @@ struct ConvolutionChain: Sendable {
     }
 
     private static func initializer(_ layout: Layout, _ inputs: Int, _ outputs: Int) -> Initializer {
-        switch layout.kernel {
-        case .standard:
-            layout.initialDensity.map {
-                .weighted(.kaimingNormalFanOut(for: [outputs, inputs, 3, 3]), KernelDensity($0))
-            }
-                ?? .orthogonal(gain: layout.gain)
-        case .weighted: .kaimingNormalFanOut(for: [outputs, inputs, 3, 3])
-        case .tunable: .fanIn(9 * inputs)
+        // A standard kernel that begins where a weighted one does is drawn as that is.
+        let isWeighted = layout.kernel.kind == .weighted || layout.initialDensity != nil
+        let drawn: Initializer
+        switch layout.initialization ?? (isWeighted ? .kaimingFanOut : .orthogonal) {
+        case .orthogonal where layout.kernel.kind == .tunable: drawn = .fanIn(9 * inputs)
+        case .orthogonal: drawn = .orthogonal(gain: layout.gain)
+        case .kaimingFanOut: drawn = .kaimingNormalFanOut(for: [outputs, inputs, 3, 3])
         }
+        return layout.initialDensity.map { .weighted(drawn, KernelDensity($0)) } ?? drawn
     }
 
     func callAsFunction(_ x: Tensor, tuning: Tensor?, isTraining: Bool) -> Tensor {

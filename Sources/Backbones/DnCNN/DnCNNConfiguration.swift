@@ -13,6 +13,14 @@ public struct DnCNNConfiguration: Sendable, Hashable, Codable {
         public var prefix: String { self == .kair ? "model" : "dncnn" }
     }
 
+    /// How convolutions are drawn.
+    public enum Initialization: String, Sendable, Codable, CaseIterable {
+        /// With the dialect's gain, as DnCNN is published.
+        case orthogonal
+        /// As weighted convolutions are published.
+        case kaimingFanOut
+    }
+
     public var imageChannels = 1
     /// Convolutions: 17 for one noise level, 20 for blind and colour models.
     public var depth = 17
@@ -26,6 +34,8 @@ public struct DnCNNConfiguration: Sendable, Hashable, Codable {
     public var kernel = ConvolutionKernel.standard
     /// Coefficients of a density that a fresh standard kernel is multiplied by, once (`KernelDensity`).
     public var initialDensity: [Float]?
+    /// Absent for the kernel's own. To compare kernels, give them the same; densities multiply what it draws.
+    public var initialization: Initialization?
     /// Whether the chain's result is subtracted from the input.
     public var isResidual = true
     /// Whether the input has the noise level as one more channel (FDnCNN).
@@ -75,7 +85,7 @@ public struct DnCNNConfiguration: Sendable, Hashable, Codable {
             hasBatchNorm: hasBatchNorm, batchNormEpsilon: batchNormEpsilon,
             batchNormMomentum: batchNormMomentum ?? (dialect == .kair ? 0.9 : 0.95),
             hasBiases: dialect == .kair, activation: activation, kernel: kernel,
-            initialDensity: initialDensity, gain: dialect == .kair ? 0.2 : 1,
+            initialDensity: initialDensity, initialization: initialization, gain: dialect == .kair ? 0.2 : 1,
             batchNormWeight: dialect == .kair ? .uniform(low: 0.1, high: 1) : .ones)
     }
 

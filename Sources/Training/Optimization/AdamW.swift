@@ -34,15 +34,20 @@ public final class AdamW {
     /// - Parameters:
     ///   - gradients: one per parameter, in order; nil leaves the parameter (and its moments) as if it were zero.
     ///   - settings: `step` is filled in here.
-    public func update(_ gradients: [Tensor?], _ settings: AdamWStep) {
+    ///   - rateFactor: of a parameter's learning rate, by name.
+    public func update(
+        _ gradients: [Tensor?], _ settings: AdamWStep, rateFactor: (String) -> Float = { _ in 1 }
+    ) {
         stepCount += 1
         var settings = settings
         settings.step = stepCount
         for (index, parameter) in parameters.enumerated() {
             let gradient = gradients[index] ?? .zeros(parameter.tensor.shape)
+            var own = settings
+            own.learningRate *= rateFactor(parameter.name)
             Tensor.updateAdamW(
                 parameter.tensor, gradient: gradient, first: first[index], second: second[index],
-                average: average[index], settings)
+                average: average[index], own)
         }
     }
 

@@ -4,6 +4,9 @@ import Layers
 /// How weights follow gradients. The defaults are the published DiCo recipe's.
 public struct OptimizerSettings: Codable, Hashable, Sendable {
     public var learningRate = 1e-4
+    /// Of the trained densities of weighted convolutions (`den`), under the same schedule; absent for `learningRate`.
+    /// The published recipe gives them a hundred times the rate of the weights.
+    public var densityLearningRate: Double?
     public var beta1 = 0.9
     public var beta2 = 0.999
     public var epsilon = 1e-8
@@ -24,6 +27,9 @@ public struct OptimizerSettings: Codable, Hashable, Sendable {
         }
         try require(
             learningRate > 0 && learningRate.isFinite, "learningRate", "above 0, found \(learningRate)")
+        try require(
+            densityLearningRate.map { $0 >= 0 && $0.isFinite } ?? true, "densityLearningRate",
+            "at least 0, found \(densityLearningRate ?? 0)")
         try require((0..<1).contains(beta1), "beta1", "at least 0 and below 1, found \(beta1)")
         try require((0..<1).contains(beta2), "beta2", "at least 0 and below 1, found \(beta2)")
         try require(epsilon > 0, "epsilon", "above 0, found \(epsilon)")
