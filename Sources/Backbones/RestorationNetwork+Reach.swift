@@ -67,6 +67,15 @@ extension RestorationNetwork {
         }
     }
 
+    /// Pixels in each direction that a local mean looks: half of its box; 0 where there are none.
+    public var meanRadius: Int {
+        switch self {
+        case .dncnn, .ffdnet, .drunet: 0
+        case .nafnet(let configuration): (configuration.localTrainingSize?.max() ?? 0) * 3 / 4
+        case .dico(let configuration): (configuration.localTrainingSize?.max() ?? 0) * 3 / 4
+        }
+    }
+
     /// Noise levels that the published models of a network that is told the level were trained for.
     public var publishedSigmas: ClosedRange<Double>? {
         switch self {

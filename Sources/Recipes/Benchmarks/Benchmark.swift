@@ -23,10 +23,21 @@ public struct Benchmark {
             cases.append(.forward("DiCo-S 4×32×32", model, size: size, batch: 16))
             cases.append(.forward("DiCo-S 4×32×32", model, size: size, batch: 16, rowwise: true))
             cases.append(.trainingStep("DiCo-S 4×32×32", configuration))
+            cases += BenchmarkCase.denoisers
         }
         for path in configs {
-            let configuration = try TrainingConfiguration(file: path)
             let name = splitPath(path).name
+            let node = try SettingsNode(yamlFile: path)
+            if RestorationConfiguration.describes(node) {
+                let denoiser = try RestorationConfiguration(node)
+                let (network, size) = (denoiser.model.network, denoiser.data.size)
+                cases.append(.restoration(name, network, size: ImageSize(256), batch: 1))
+                cases.append(
+                    .restorationStep(name, network, size: size, batch: denoiser.batchSize, denoiser.objective)
+                )
+                continue
+            }
+            let configuration = try TrainingConfiguration(node)
             cases.append(.forward(name, configuration.model, size: configuration.data.size, batch: 16))
             cases.append(.trainingStep(name, configuration))
         }

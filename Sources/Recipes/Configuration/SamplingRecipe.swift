@@ -55,6 +55,9 @@ public struct SamplingRecipe: Settings, Hashable {
 
     /// Reads a recipe; the paths that it names are made relative to the working folder.
     public init(recipeFile path: String, overrides: [SettingsOverride] = []) throws {
+        guard try !DenoisingRecipe.describes(SettingsNode(yamlFile: path)) else {
+            throw GenerationError("\(path): is a recipe for denoising; use it with sfumato denoise")
+        }
         let written = try SamplingRecipe(file: path, overrides: [])
         self = try SamplingRecipe(file: path, overrides: overrides)
         let folder = splitPath(path).folder

@@ -47,6 +47,11 @@ public struct DenoisingReport: Sendable {
     /// In dB; nil where nothing was scored.
     public var meanPSNR: Double? { mean { $0.after?.psnr } }
 
+    /// Means over the images that were scored; nil where none was.
+    public var means: (noisyPSNR: Double?, psnr: Double?, ssim: Double?) {
+        (mean { $0.before?.psnr }, mean { $0.after?.psnr }, mean { $0.after?.ssim })
+    }
+
     /// Means over the images, each image counting the same.
     private func mean(_ value: (Entry) -> Double?) -> Double? {
         let values = entries.compactMap(value)

@@ -129,7 +129,8 @@ extension ImageDenoiser {
             return MarginTiles(tile: max(width, height), margin: 0).regions(height: height, width: width)
         }
         let usual = network.hasGlobalMeans ? 64 : TileChoice.largestUsualOverlap
-        let overlap = tiles.overlap ?? min(network.receptiveRadius, usual)
+        let reach = network.receptiveRadius + network.meanRadius
+        let overlap = tiles.overlap ?? min(reach, usual)
         let tile = tiles.tile ?? max(TileChoice.usualTile, 2 * overlap)
         let regions = MarginTiles(tile: tile, margin: overlap, multiple: network.sizeMultiple)
             .regions(height: height, width: width)
@@ -137,9 +138,9 @@ extension ImageDenoiser {
             onNote(
                 "is cut into \(regions.count) tiles, and the means that this network takes over the whole image become those of a tile; --local-means SIZE replaces them by local ones, --tile 0 does not cut"
             )
-        } else if regions.count > 1, overlap < network.receptiveRadius {
+        } else if regions.count > 1, overlap < reach {
             onNote(
-                "is cut into tiles that overlap by \(overlap) pixels, and the network looks \(network.receptiveRadius) pixels far: results near seams may differ"
+                "is cut into tiles that overlap by \(overlap) pixels, and the network looks \(reach) pixels far: results near seams may differ"
             )
         }
         return regions

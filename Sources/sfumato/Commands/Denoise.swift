@@ -7,19 +7,23 @@ struct Denoise: ParsableCommand {
         abstract: "Remove noise from images.",
         discussion: """
             Examples:
+              sfumato denoise photo.png
               sfumato denoise ffdnet_color.safetensors photo.jpg --sigma auto -o clean
               sfumato denoise model.pth scans -o clean --recursive --compare
-              sfumato denoise outputs/tunable photo.png -o soft.png --set strength=0.7
+              sfumato denoise denoise-nafnet-tunable photo.png -o soft.png --set strength=0.5
               sfumato denoise dncnn_25.pth Set12 --add-noise 25 --no-images
 
+            Without a model, the one that ships with the project is used (samplers/\(DenoisingRecipe.usualName).yaml). \
             DnCNN, FDnCNN, FFDNet, DRUNet and NAFNet run from published files (.safetensors, .pth, .mat) as from runs of \
-            sfumato train. Depth, alpha and texts of an image are kept; results are PNG unless --out names a .jpg. A grey \
+            sfumato train, DiCo from runs. Depth, alpha and texts of an image are kept; results are PNG unless --out names a .jpg. A grey \
             model does the channels of a colour image one by one. With --reference or --add-noise, PSNR and SSIM are \
             printed: samples rounded as they are stored, no border left out. A file that cannot be denoised is reported, \
             the rest goes on, and the exit status is 1.
             """)
 
-    @Argument(help: "The model, then images or folders of images.", completion: .file())
+    @Argument(
+        help: "A model or a recipe of samplers/, then images or folders of images; or images alone.",
+        completion: .file())
     var paths: [String]
     @Option(name: .shortAndLong, help: "The folder for results, or the file for a single image.")
     var out = "outputs/denoised"
@@ -39,7 +43,9 @@ struct Denoise: ParsableCommand {
     @Option(help: "Pixels around a tile that are computed with it (default: as far as the network looks).")
     var overlap: Int?
     @Option(
-        help: "Replace the global means of a NAFNet by local ones, as trained on crops of this side (TLC).")
+        help:
+            "Replace the global means of a NAFNet or DiCo by local ones, as trained on crops of this side (TLC)."
+    )
     var localMeans: Int?
     @Option(help: "A clean image, or a folder with one of the same name for each, to score against.")
     var reference: String?
@@ -62,7 +68,7 @@ struct Denoise: ParsableCommand {
         func require(_ condition: Bool, _ message: String) throws {
             if !condition { throw ValidationError(message) }
         }
-        try require(paths.count > 1, "Give a model and at least one image.")
+        try require(paths.count > 1 || DenoisingRecipe.isImages(paths[0]), "Give at least one image.")
         try require(
             tile.map { $0 == 0 || $0 >= 16 } ?? true, "--tile must be 0 or at least 16, found \(tile ?? 0).")
         try require((overlap ?? 0) >= 0, "--overlap must be at least 0, found \(overlap ?? 0).")
@@ -76,14 +82,12 @@ struct Denoise: ParsableCommand {
 
     func run() throws {
         compute.apply()
-        let model = try DenoisingModel(path: paths[0], localMeans: localMeans)
-        let denoiser = try ImageDenoiser(
-            model, sigma: sigma?.choice, tuning: model.tuning(TuningSettings(settings.overrides())),
-            isEnsemble: ensemble, tiles: TileChoice(tile: tile, overlap: overlap))
+        let (recipe, inputs) = try request()
+        let denoiser = try ImageDenoiser(recipe, sigma: sigma?.choice)
         var options = DenoisingPlan.Options(out: images ? out : nil)
         (options.isRecursive, options.overwrites) = (recursive, overwrite)
         (options.compares, options.reference) = (compare, reference)
-        let plan = try DenoisingPlan(inputs: Array(paths.dropFirst()), options: options)
+        let plan = try DenoisingPlan(inputs: inputs, options: options)
         var run = DenoisingRun(plan, denoiser)
         (run.addedSigma, run.realisation) = (addNoise, realisation)
         Interruption.watch()
@@ -91,6 +95,16 @@ struct Denoise: ParsableCommand {
         print(report)
         if report.entries.count + report.failures.count < plan.items.count { throw ExitCode(130) }
         if !report.failures.isEmpty { throw ExitCode.failure }
+    }
+
+    /// The recipe with the options on top, and the images.
+    private func request() throws -> (recipe: DenoisingRecipe, inputs: [String]) {
+        var (recipe, inputs) = try DenoisingRecipe.resolve(paths, overrides: settings.overrides())
+        recipe.ensemble = recipe.ensemble || ensemble
+        recipe.tile = tile ?? recipe.tile
+        recipe.overlap = overlap ?? recipe.overlap
+        recipe.localMeans = localMeans ?? recipe.localMeans
+        return (recipe, inputs)
     }
 
     private func denoise(_ run: DenoisingRun) -> DenoisingReport {

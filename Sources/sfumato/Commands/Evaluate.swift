@@ -15,12 +15,15 @@ struct Evaluate: ParsableCommand {
               sfumato evaluate samples.npz --against VIRTUAL_imagenet256_labeled.npz --metrics fid,sfid,is \
             --inception pt_inception-2015-12-05-6726825d.pth
               sfumato evaluate restored --against clean --metrics psnr,ssim
+              sfumato evaluate dncnn_25.pth --against Set12 --add-noise 15,25,50 --metrics psnr,ssim
 
             Beside each value stands what real images score that were held out of the reference, as many as there are \
             samples: the value of a perfect model.
             Sets: \(Metric.all.map(\.name).joined(separator: ", ")).
             Pairs, in the order of names: \(PairMetric.allCases.map(\.rawValue).joined(separator: ", ")).
             Groups: \(Metric.groups.keys.sorted().joined(separator: ", ")).
+            With --add-noise, SAMPLES is a denoiser (a model, or a recipe of samplers/): noise is added to the images of \
+            --against, the same on every machine, and what the denoiser makes of them is scored against them.
             FID, its relatives and KID need Inception's weights; the usual metrics come with the program.
             """)
 
@@ -37,6 +40,13 @@ struct Evaluate: ParsableCommand {
     var metrics: [String] = []
     @Option(help: "At most so many reference images.")
     var limit = 10_000
+    @Option(
+        help: ArgumentHelp(
+            "Score SAMPLES as a denoiser of Gaussian noise of these σ of 255.", valueName: "sigma,sigma,…"),
+        transform: Evaluate.sigmas)
+    var addNoise: [Double] = []
+    @Option(help: "Which noise --add-noise adds; image i gets seed 1000000 · this + i.")
+    var realisation = 1
 
     @OptionGroup(title: "Samples made on the way, never written") var generation: GenerationOptions
     @OptionGroup(title: "Networks") var networks: NetworkOptions
@@ -52,10 +62,20 @@ struct Evaluate: ParsableCommand {
         guard (samples == nil) != (generation.recipe == nil) else {
             throw ValidationError("Give samples, or a recipe that makes them with --recipe.")
         }
+        guard !addNoise.isEmpty else { return }
+        guard samples != nil else { throw ValidationError("--add-noise needs a denoiser as SAMPLES.") }
+        let pairs = [PairMetric.psnr, .ssim].map(\.rawValue)
+        if let other = metrics.first(where: { !pairs.contains($0) }) {
+            throw ValidationError("--add-noise scores \(pairs.joined(separator: " and ")), not \(other).")
+        }
+        if realisation < 0 {
+            throw ValidationError("--realisation must be at least 0, found \(realisation).")
+        }
     }
 
     func run() throws {
         compute.apply()
+        if !addNoise.isEmpty, let samples { return try scoreDenoiser(samples) }
         let evaluation = try Evaluation(request())
         var progress = ProgressLine("measuring", total: evaluation.imageCount, unit: "images")
         let result = try evaluation.report { progress.advance(by: $0) }
@@ -66,6 +86,37 @@ struct Evaluate: ParsableCommand {
         }
         if let report { try AtomicFile.write(try evaluation.page(result), to: report) }
         if json { result.json.printLine() } else { print(result.text) }
+    }
+
+    private static func sigmas(_ text: String) throws -> [Double] {
+        try text.split(separator: ",").map { part in
+            guard let sigma = Double(part.filter { $0 != " " }), (0...1000).contains(sigma) else {
+                throw ValidationError("--add-noise needs numbers in 0…1000, found \(part).")
+            }
+            return sigma
+        }
+    }
+
+    private func scoreDenoiser(_ model: String) throws {
+        let evaluation = try DenoiserEvaluation(
+            DenoisingRecipe.resolve([model]).recipe, images: against, sigmas: addNoise,
+            realisation: realisation,
+            limit: limit)
+        var progress = ProgressLine("denoising", total: evaluation.imageCount, unit: "images")
+        var notes: Set<String> = []
+        Interruption.watch()
+        let levels = try evaluation.levels {
+            progress.advance(by: 1)
+            return !Interruption.isRequested
+        } onNote: {
+            // What holds for every image is said once.
+            if notes.insert($0.split(separator: ": ").last.map(String.init) ?? $0).inserted {
+                Terminal.warning($0)
+            }
+        }
+        progress.end()
+        if json { levels.json.printLine() } else { print(levels.text) }
+        if levels.reduce(0, { $0 + $1.report.entries.count }) < evaluation.imageCount { throw ExitCode(130) }
     }
 
     private func request() throws -> EvaluationRequest {
