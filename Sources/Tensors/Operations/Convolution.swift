@@ -7,19 +7,14 @@ extension Tensor {
     ///   - weight: `[O, I/groups, kh, kw]`, the published order.
     ///   - bias: `[O]` or nil.
     ///   - padding: zeros added on each of the four sides.
-    ///   - activation: of the results, in the same pass over memory. A GELU that a gradient passes is a pass of its
-    ///     own, since its derivative needs what it was given.
+    ///   - activation: of the results, in the same pass over memory where nothing is recorded. In training a GELU is a
+    ///     pass of its own, since its derivative needs what it was given, and so is the ReLU of a direct convolution,
+    ///     which would hide a NaN.
     /// - Returns: `[N, H', W', O]`, H' = (H + 2·padding − dilation·(kh − 1) − 1)/stride + 1.
     public func convolved(
         with weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
         groups: Int = 1, activation: ConvolutionActivation = .none
     ) -> Tensor {
-        if activation == .gelu, isTracked || weight.isTracked || bias?.isTracked == true {
-            return gelu(
-                convolved(
-                    with: weight, bias: bias, stride: stride, padding: padding, dilation: dilation,
-                    groups: groups))
-        }
         precondition(
             shape.rank == 4 && weight.shape.rank == 4 && weight.shape[1] * groups == shape[3]
                 && weight.shape[0] % groups == 0 && (bias.map { $0.shape == [weight.shape[0]] } ?? true),
@@ -32,6 +27,13 @@ extension Tensor {
         precondition(
             geometry.outputHeight > 0 && geometry.outputWidth > 0,
             "a \(weight.shape[2])×\(weight.shape[3]) kernel does not fit \(shape)")
+        let isRecorded = isTracked || weight.isTracked || bias?.isTracked == true
+        if isRecorded, activation == .gelu || (activation == .relu && !geometry.suitsWinograd) {
+            let y = convolved(
+                with: weight, bias: bias, stride: stride, padding: padding, dilation: dilation,
+                groups: groups)
+            return activation == .gelu ? gelu(y) : relu(y)
+        }
         let y = Tensor.uninitialized([shape[0], geometry.outputHeight, geometry.outputWidth, weight.shape[0]])
         let (x, w) = (detached, weight.detached)
         guard y.elementCount > 0 else { return y }
