@@ -94,6 +94,8 @@ import Testing
     static func small(_ kernel: ConvolutionKernel) -> [RestorationNetwork] {
         var ffdnet = FFDNet.Configuration(imageChannels: 2, depth: 3, width: 5)
         ffdnet.kernel = kernel
+        var dico = DiCoDenoiserTests.configuration()
+        dico.kernel = kernel
         return [
             .dncnn(DnCNNConfiguration(imageChannels: 2, depth: 4, width: 5, kernel: kernel)),
             .dncnn(
@@ -105,7 +107,16 @@ import Testing
                     imageChannels: 2, width: 4, encoderBlocks: [1, 1], middleBlocks: 1,
                     decoderBlocks: [1, 1],
                     kernel: kernel)),
+            .dico(dico),
         ]
+    }
+
+    /// Factors that begin at zero would hide what is behind them.
+    static func awaken(_ store: ParameterStore) {
+        for (name, tensor) in store.all
+        where ["beta", "gamma", "adaLN", "out_proj"].contains(where: name.contains) {
+            tensor.assign(RandomStream(seed: 1).stream(named: name).normals(tensor.shape))
+        }
     }
 
     @Test(arguments: kernels) func `every size keeps its shape and every parameter gets a gradient`(
@@ -114,10 +125,7 @@ import Testing
         for network in Self.small(kernel) {
             let store = ParameterStore(.initialized(seed: 3), isTracked: true)
             let restorer = network.makeRestorer(store.scope)
-            // Factors that begin at zero would hide what is behind them.
-            for (name, tensor) in store.all where name.contains("beta") || name.contains("gamma") {
-                tensor.assign(RandomStream(seed: 1).normals(tensor.shape))
-            }
+            Self.awaken(store)
             for (n, h, w) in [(3, 7, 10), (1, 1, 5)] {
                 let x = RandomStream(seed: 5).uniforms([n, h, w, 2])
                 let tuning = restorer.tuningCount > 0 ? RandomStream(seed: 6).uniforms([n, 2]) : nil
@@ -139,9 +147,11 @@ import Testing
         for network in [
             RestorationNetwork.ffdnet(.init(imageChannels: 2, depth: 3, width: 5)),
             .drunet(.init(imageChannels: 2, widths: [2, 3, 4, 5], blockCount: 1)),
-            .dncnn(.fdncnn(imageChannels: 2, depth: 3, width: 5)),
+            .dncnn(.fdncnn(imageChannels: 2, depth: 3, width: 5)), .dico(DiCoDenoiserTests.configuration()),
         ] {
-            let restorer = network.makeRestorer(ParameterStore(.initialized(seed: 1), isTracked: false).scope)
+            let store = ParameterStore(.initialized(seed: 1), isTracked: false)
+            let restorer = network.makeRestorer(store.scope)
+            Self.awaken(store)
             let x = RandomStream(seed: 2).uniforms([2, 5, 7, 2])
             let one = restorer.restore(x, RestorationCondition(sigma: 25, imageCount: 2))
             let map = Tensor(repeating: 25 / 255, shape: [2, 5, 7, 1])
@@ -175,6 +185,48 @@ import Testing
         for (a, b) in zip(a.scalars, b.scalars) { #expect(abs(a - b) < 1e-5) }
     }
 
+    @Test(arguments: [
+        ("nafnet-sidd-32", 16.05), ("nafnet-gopro-32", 15.96),
+    ]) func `multiply-accumulates are the published ones`(_ preset: String, _ billions: Double) throws {
+        let stages = try Self.preset(preset).stageCosts(height: 256, width: 256)
+        let sum = Double(stages.reduce(0) { $0 + $1.multiplyAccumulates }) / 1e9
+        #expect(abs(sum - billions) < 0.01)
+        // Sizes are padded to multiples of 16.
+        #expect(try Self.preset(preset).stageCosts(height: 241, width: 250) == stages)
+    }
+
+    @Test func `every parameter and every layer belongs to a stage`() throws {
+        for network in Self.kernels.flatMap(Self.small) {
+            let stages = network.stageCosts(height: 32, width: 32)
+            let store = ParameterStore(.shapesOnly, isTracked: false)
+            _ = network.makeRestorer(store.scope)
+            #expect(stages.reduce(0) { $0 + $1.parameters } == store.scalarCount, "\(network)")
+            #expect(Set(stages.map(\.name)).count == stages.count)
+            for (name, _) in store.all {
+                #expect(stages.contains { $0.name == network.stageName(of: name) }, "\(name)")
+            }
+        }
+        // Five 3×3 convolutions of 5 channels at every pixel, two of them to the image's 2.
+        let chain = RestorationNetwork.dncnn(
+            DnCNNConfiguration(imageChannels: 2, depth: 4, width: 5, hasBatchNorm: false))
+        let costs = chain.stageCosts(height: 3, width: 7)
+        #expect(costs.map(\.multiplyAccumulates) == [90, 225, 225, 90].map { 21 * $0 })
+        #expect(costs.map(\.name) == ["model.0", "model.2", "model.4", "model.6"])
+    }
+
+    @Test func `DRUNet's levels cost what their sizes say`() {
+        let network = RestorationNetwork.drunet(.init(imageChannels: 1, widths: [2, 3, 4, 5], blockCount: 1))
+        let costs = Dictionary(
+            uniqueKeysWithValues: network.stageCosts(height: 16, width: 8).map {
+                ($0.name, $0.multiplyAccumulates)
+            })
+        #expect(costs["m_head"] == 128 * 9 * 2 * 2 && costs["m_tail"] == 128 * 9 * 2)
+        // Two 3×3 convolutions at full size, one strided 2×2 at the half.
+        #expect(costs["m_down1"] == 128 * 2 * 9 * 4 + 32 * 4 * 2 * 3)
+        #expect(costs["m_up1"] == 32 * 4 * 2 * 3 + 128 * 2 * 9 * 4)
+        #expect(costs["m_body"] == 2 * 2 * 9 * 25)
+    }
+
     @Test func `merged files with gaps in their numbers are read too`() throws {
         let plain = DnCNNConfiguration(depth: 3, width: 4, hasBatchNorm: false)
         let store = ParameterStore(.initialized(seed: 1), isTracked: false)
@@ -197,9 +249,7 @@ import Testing
         for network in Self.small(kernel) where network.kernel == kernel {
             let store = ParameterStore(.initialized(seed: 3), isTracked: false)
             let restorer = network.makeRestorer(store.scope)
-            for (name, tensor) in store.all where name.contains("beta") || name.contains("gamma") {
-                tensor.assign(RandomStream(seed: 1).normals(tensor.shape))
-            }
+            Self.awaken(store)
             let parameters = Dictionary(
                 uniqueKeysWithValues: (store.all + store.buffers).map { ($0.name, $0.tensor) })
             let tuning: [Float]? = restorer.tuningCount > 0 ? [0.3, 0.9] : nil

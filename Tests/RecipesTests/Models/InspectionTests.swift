@@ -54,3 +54,56 @@ import Testing
         #expect(TextTable.fixed(value, digits: digits) == text)
     }
 }
+
+@Suite struct DenoiserInspectionTests {
+    @Test func `published weights tell their network, and layers keep their statistics`() throws {
+        let inspection = try Inspection(
+            path: joinPath(TestData.vendored, "matlab/dncnn.mat"), size: ImageSize(64))
+        let stages = inspection.stages
+        #expect(inspection.text.hasPrefix("model       DnCNN\n"))
+        #expect(inspection.digest == nil && inspection.fileBytes ?? 0 > 0)
+        #expect(stages.count >= 2 && stages.allSatisfy { $0.filters != nil && $0.multiplyAccumulates > 0 })
+        let member = try Inspection(
+            path: joinPath(TestData.vendored, "matlab/dncnn.mat"), size: ImageSize(width: 128, height: 64))
+        #expect(member.multiplyAccumulates == 2 * inspection.multiplyAccumulates)
+        #expect(inspection.json["config"]?["model"]?["kind"]?.string == "dncnn")
+    }
+
+    @Test(
+        .enabled(if: DenoisingRunTests.isPresent),
+        arguments: [
+            ("dncnn_pytorch_sigma25.pth", 556_096), ("dncnn_gray_sigma25.safetensors", 555_137),
+            ("dncnn_color_blind.safetensors", 668_227), ("kair_dncnn_25.pth", 555_137),
+            ("fdncnn_color.safetensors", 668_803), ("ffdnet_gray.safetensors", 485_316),
+        ])
+    func `published files have their published parameter counts`(_ file: String, _ count: Int) throws {
+        let path = joinPath(try #require(DenoisingRunTests.folder), "models/\(file)")
+        let inspection = try Inspection(path: path, size: nil)
+        #expect(inspection.parameterCount == count)
+        #expect(inspection.size == ImageSize(256))
+    }
+
+    @Test(arguments: SettingsTests.configs) func `every configuration can be looked at`(_ file: String) throws
+    {
+        let inspection = try Inspection(path: joinPath(TestData.root, file), size: nil)
+        #expect(inspection.parameterCount > 0 && inspection.multiplyAccumulates > 0)
+    }
+
+    @Test func `a configuration's noise, kernel and reach are told`() throws {
+        try withTemporaryFolder { folder in
+            let path = joinPath(folder, "a.yaml")
+            try AtomicFile.write(
+                """
+                model: {kind: nafnet, imageChannels: 1, width: 4, encoderBlocks: [1], middleBlocks: 1,
+                  decoderBlocks: [1], kernel: {kind: tunable, parameterCount: 2}}
+                data: {path: x, size: 24}
+                objective: {noise: {kind: gaussian, sigma: [0, 55]}}
+                """, to: path)
+            let text = try Inspection(path: path, size: nil).text
+            for line in [
+                "for 24×24", "images      grey", "σ 0…55, not told its level", "tunable by 2 values",
+                "means over the whole image",
+            ] { #expect(text.contains(line), "\(line)") }
+        }
+    }
+}

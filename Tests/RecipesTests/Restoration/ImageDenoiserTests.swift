@@ -91,6 +91,56 @@ import Testing
         #expect(notes.count == 1 && notes[0].contains("one by one"))
     }
 
+    static func ensemble(_ network: RestorationNetwork, change: (Tensor) -> Tensor = { $0 }) throws -> (
+        whole: ImageDenoiser, single: ImageDenoiser, restorer: any ImageRestorer
+    ) {
+        try withTemporaryFolder { folder in
+            let path = joinPath(folder, "tiny.safetensors")
+            try TinyDenoiser.write(network, to: path, change: change)
+            let model = try DenoisingModel(path: path)
+            return (
+                try ImageDenoiser(model, sigma: .level(20), isEnsemble: true),
+                try ImageDenoiser(model, sigma: .level(20)), try model.makeRestorer(tuning: nil)
+            )
+        }
+    }
+
+    @Test(arguments: [TinyDenoiser.chain, TinyDenoiser.halved]) func `the ensemble is the mean of eight runs`(
+        _ network: RestorationNetwork
+    ) throws {
+        let image = Self.picture(19, 14, channels: 1)
+        let (whole, single, restorer) = try Self.ensemble(network)
+        let x = Tensor(shape: [1, 14, 19, 1], scalars: Self.words(image).map { Float($0) / 65535 })
+        var sums = [Double](repeating: 0, count: x.elementCount)
+        for mode in Dihedral.all {
+            let turned = restorer.restore(mode.apply(to: x), RestorationCondition(sigma: 20))
+            for (index, value) in mode.inverse.apply(to: turned).scalars.enumerated() {
+                sums[index] += Double(value) / 8
+            }
+        }
+        let result = Self.words(try #require(try whole.denoise(image)).image)
+        for (value, mean) in zip(result, sums) {
+            #expect(abs(Double(value) - 65535 * min(max(mean, 0), 1)) <= 1)
+        }
+        // This network is not the same in all positions, so the mean is none of the runs.
+        #expect(result != Self.words(try #require(try single.denoise(image)).image))
+    }
+
+    @Test func `the ensemble of a network that treats all directions alike is the network`() throws {
+        // Kernels whose taps are all equal look the same from every side.
+        let (whole, single, _) = try Self.ensemble(TinyDenoiser.chain) { tensor in
+            guard tensor.shape.rank == 4 else { return tensor }
+            let taps = tensor.shape[2] * tensor.shape[3]
+            let scalars = tensor.scalars
+            return Tensor(
+                shape: tensor.shape, scalars: scalars.indices.map { scalars[$0 / taps * taps] })
+        }
+        let image = Self.picture(19, 14, channels: 1)
+        let (a, b) = (try #require(try whole.denoise(image)), try #require(try single.denoise(image)))
+        #expect(a.image != image)
+        for (u, v) in zip(Self.words(a.image), Self.words(b.image)) { #expect(abs(Int(u) - Int(v)) <= 1) }
+    }
+
     @Test func `a constant map of σ is that σ, and another size is refused`() throws {
         try withTemporaryFolder { folder in
             let path = joinPath(folder, "map.png")

@@ -12,6 +12,10 @@ import Testing
         "{kind: dncnn, depth: 3, width: 4, kernel: {kind: weighted, density: [0.7], isTrainable: true}}",
         "{kind: nafnet, imageChannels: 1, width: 4, encoderBlocks: [1], middleBlocks: 1, decoderBlocks: [1], "
             + "kernel: {kind: tunable, parameterCount: 2}}",
+        "{kind: dicoDenoiser, inputChannels: 1, hiddenSize: 4, depth: [1, 0, 1, 0, 1], "
+            + "kernel: {kind: weighted, density: [0.7], isTrainable: true}}",
+        "{kind: dicoDenoiser, inputChannels: 1, hiddenSize: 4, depth: [1, 0, 1, 0, 1], patchSize: 2, "
+            + "kernel: {kind: tunable, parameterCount: 2}}",
     ]
 
     static func configuration(
@@ -65,6 +69,32 @@ import Testing
             #expect(trained.sigmas == 0...55)
             _ = try ImageDenoiser(trained, sigma: .level(20)).denoise(
                 ImageDenoiserTests.picture(12, 12, channels: 1))
+        }
+    }
+
+    @Test func `a DiCo that is told σ learns, and is driven by a given and an estimated level`() throws {
+        try Self.withImages { images, folder in
+            let model = "{kind: dicoDenoiser, inputChannels: 1, hiddenSize: 8, depth: [1, 0, 1, 0, 1]}"
+            var configuration = try Self.configuration(
+                images, model, steps: 60,
+                objective: "{noise: {kind: gaussian, sigma: [10, 50]}, loss: l2}")
+            configuration.optimizer.learningRate = 3e-3
+            configuration.validation.path = nil
+            configuration.log.every = 15
+            let run = try RestorationRun(
+                configuration, folder: .init(path: joinPath(folder, "run")), resume: false, onEvent: { _ in })
+            #expect(try run.run { false } == .finished)
+            let losses = try LossPlot(runFolder: joinPath(folder, "run")).losses
+            #expect(losses.count == 4 && losses[3] < 0.8 * losses[0], "\(losses)")
+
+            let trained = try DenoisingModel(path: joinPath(folder, "run"))
+            let picture = ImageDenoiserTests.picture(31, 22, channels: 1)
+            let results = try [.level(10), .level(40), .estimated, .level(0)].map { (choice: SigmaChoice) in
+                try #require(try ImageDenoiser(trained, sigma: choice).denoise(picture))
+            }
+            #expect(Set(results.map(\.image.samples)).count == 4)
+            #expect(results[3].image == picture)
+            #expect(try #require(results[2].sigma) > 0)
         }
     }
 

@@ -16,10 +16,13 @@ enum TinyDenoiser {
     static let residualU = RestorationNetwork.drunet(
         .init(imageChannels: 1, widths: [2, 2, 2, 2], blockCount: 1))
 
-    static func write(_ network: RestorationNetwork, to path: String) throws {
+    /// - Parameter change: of the drawn parameters.
+    static func write(
+        _ network: RestorationNetwork, to path: String, change: (Tensor) -> Tensor = { $0 }
+    ) throws {
         let store = ParameterStore(.initialized(seed: 3), isTracked: false)
         _ = network.makeRestorer(store.scope)
-        let tensors = (store.all + store.buffers).map { OutgoingTensor(name: $0.name, $0.tensor) }
+        let tensors = (store.all + store.buffers).map { OutgoingTensor(name: $0.name, change($0.tensor)) }
         try SafetensorsFile.write(tensors, metadata: [:], to: path)
     }
 }

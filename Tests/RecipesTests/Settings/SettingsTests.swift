@@ -28,8 +28,15 @@ import Testing
     }
 
     @Test(arguments: samplers) func `every file in samplers is a recipe`(_ file: String) throws {
-        let recipe = try SamplingRecipe(recipeFile: joinPath(TestData.root, file))
-        #expect(try SamplingRecipe(recipe.node) == recipe)
+        let path = joinPath(TestData.root, file)
+        guard try DenoisingRecipe.describes(SettingsNode(yamlFile: path)) else {
+            let recipe = try SamplingRecipe(recipeFile: path)
+            #expect(try SamplingRecipe(recipe.node) == recipe)
+            return
+        }
+        let recipe = try DenoisingRecipe(recipeFile: path)
+        #expect(try DenoisingRecipe(recipe.node) == recipe)
+        #expect(recipe.checkpoint.hasPrefix(joinPath(TestData.root, "samplers/weights/")))
     }
 
     @Test func `there are configurations and recipes`() {
