@@ -148,8 +148,8 @@ import Testing
         if kernel.tuningCount > 0 { inputs.append(random.stream(2).uniforms([2, 2])) }
         expectDerivative(
             of: { block($0[0], condition: $0[1], tuning: $0.count > 2 ? $0[2] : nil) }, at: inputs,
-            step: 1 / 64,
-            within: 3e-3, elements: 16)
+            step: 1 / 128,
+            within: 4e-3, elements: 16)
     }
 
     @Test(arguments: kernels) func `parameters have their numerical gradient`(_ kernel: ConvolutionKernel) {

@@ -144,7 +144,7 @@ extension DiCoConfiguration {
         guard let size = localTrainingSize, size.count == 2 else { return nil }
         func extent(_ trained: Int) -> Int {
             let padded = (trained + sizeMultiple - 1) / sizeMultiple * sizeMultiple
-            return max(1, (padded / patchSize >> level) * 3 / 2)
+            return max(1, ((padded / patchSize) >> level) * 3 / 2)
         }
         return (extent(size[0]), extent(size[1]))
     }
