@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// How many tokens are predicted at each autoregressive step: few at first, many at the end, along a cosine.
 public enum MaskSchedule: String, Codable, Hashable, Sendable, CaseIterable {
@@ -66,6 +67,15 @@ public struct MaskRatio: Codable, Hashable, Sendable {
         self.low = low
         self.high = high
         self.deviation = deviation
+    }
+
+    /// Known tokens of the samples at the given places of a step's whole batch: equally many of all, in random order. A
+    /// batch that is split draws the same numbers.
+    public func visible(samples: Range<Int>, tokens: Int, from stream: RandomStream) -> [[Int]] {
+        let drawn = ratio(quantile: stream.stream(named: "ratio").uniformDouble(at: 0))
+        let count = tokens - MaskSchedule.rounded.maskedCount(ratio: drawn, tokens: tokens)
+        let orders = stream.stream(named: "order")
+        return samples.map { Array(orders.stream(UInt64($0)).permutation(count: tokens).prefix(count)) }
     }
 
     /// The ratio below which a share `quantile` of all draws lies.

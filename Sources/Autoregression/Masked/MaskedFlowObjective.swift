@@ -43,18 +43,13 @@ public struct MaskedFlowObjective: Codable, Hashable, Sendable {
 
     /// Draws for the samples at the given places of a step's whole batch: a batch that is split draws the same numbers.
     public func draw(samples: Range<Int>, tokens: Int, width: Int, from stream: RandomStream) -> Draw {
-        let ratio = ratio.ratio(quantile: stream.stream(named: "ratio").uniformDouble(at: 0))
-        let visibleCount = tokens - MaskSchedule.rounded.maskedCount(ratio: ratio, tokens: tokens)
-        let orders = stream.stream(named: "order")
         let pairs = (0..<repeats).flatMap { pass in samples.map { (UInt64(pass), UInt64($0)) } }
         func streams(_ name: String) -> [RandomStream] {
             let named = stream.stream(named: name)
             return pairs.map { named.stream($0).stream($1) }
         }
         return Draw(
-            visible: samples.map {
-                Array(orders.stream(UInt64($0)).permutation(count: tokens).prefix(visibleCount))
-            },
+            visible: ratio.visible(samples: samples, tokens: tokens, from: stream),
             levels: streams("level").flatMap { stream in
                 (0..<tokens).map { table.trainingStep(normal: stream.normal(at: UInt64($0))) }
             }, noise: .concatenateSamples(streams("noise").map { $0.normals([1, tokens, width]) }))
@@ -72,11 +67,7 @@ public struct MaskedFlowObjective: Codable, Hashable, Sendable {
                 && draw.noise.shape == [repeats * samples, count, width],
             "draws for other tokens than \(tokens.shape) in \(repeats) repeats")
         let features = predictor.features(of: tokens, visible: draw.visible, condition: condition)
-        let hidden = draw.visible.map { list in
-            let known = Set(list)
-            return (0..<count).filter { !known.contains($0) }
-        }
-        let all = Array(repeating: hidden, count: repeats).flatMap { $0 }
+        let all = Self.hidden(draw.visible, tokens: count, repeats: repeats)
         let sigmas = table.trainingSigmas
         let levels = all.enumerated().flatMap { sample, list in
             list.map { sigmas[draw.levels[sample * count + $0]] }
@@ -91,6 +82,15 @@ public struct MaskedFlowObjective: Codable, Hashable, Sendable {
         let scale = 1 / (Double(width) * (Double(levels.count) + 1e-5))
         let loss = (velocities - (noise - clean)).squared.sum() * Float(scale)
         return Evaluation(loss: loss, features: features, velocities: velocities)
+    }
+
+    /// The tokens that the head learns from by index: what is hidden of every sample, repeat after repeat.
+    public static func hidden(_ visible: [[Int]], tokens: Int, repeats: Int) -> [[Int]] {
+        let lists = visible.map { list in
+            let known = Set(list)
+            return (0..<tokens).filter { !known.contains($0) }
+        }
+        return (0..<repeats).flatMap { _ in lists }
     }
 
     /// σ·ε + (1 − σ)·x with one level per row.

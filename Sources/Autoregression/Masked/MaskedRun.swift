@@ -5,8 +5,8 @@ import Tensors
 ///
 /// A run is a sequence, so that progress, previews and stopping early are the caller's loop. Tokens once drawn never
 /// change.
-public struct MaskedRun: Sequence {
-    public struct Step {
+public struct MaskedRun: Sequence, Sendable {
+    public struct Step: Sendable {
         public var index: Int
         public var count: Int
         /// Tokens drawn in this step, by sample.
@@ -62,7 +62,7 @@ public struct MaskedRun: Sequence {
 
     public func makeIterator() -> Iterator { Iterator(self) }
 
-    public struct Iterator: IteratorProtocol {
+    public struct Iterator: IteratorProtocol, Sendable {
         private let run: MaskedRun
         private var index = 0
         private var tokens: Tensor

@@ -7,6 +7,25 @@ public protocol TokenNoise: Sendable {
     func draw(_ index: Int, shape: Shape) -> Tensor
 }
 
+/// Another source's numbers, the first draw and those of the steps each times a factor.
+public struct ScaledTokenNoise: TokenNoise {
+    let source: any TokenNoise
+    let start: Float
+    let steps: Float
+
+    public init(_ source: any TokenNoise, start: Float, steps: Float) {
+        self.source = source
+        self.start = start
+        self.steps = steps
+    }
+
+    public func draw(_ index: Int, shape: Shape) -> Tensor {
+        let factor = index == 0 ? start : steps
+        let noise = source.draw(index, shape: shape)
+        return factor == 1 ? noise : noise * factor
+    }
+}
+
 /// Draws token values from features; the "head" of masked autoregression at work.
 public protocol TokenSampler: Sendable {
     /// - Parameters:

@@ -11,7 +11,7 @@ public final class LINA: MaskedTokenPredictor {
     public let configuration: LINAConfiguration
     private let conditionNetwork: MaskedEncoder
     private let encoder: MaskedEncoder
-    private let flowHead: FlowHead
+    private let tokenHead: any TokenHead
     private let masks: MaskTokens
     private let labels: LabelTokens?
     private let texts: TextTokens?
@@ -37,10 +37,7 @@ public final class LINA: MaskedTokenPredictor {
                 channels: channels, patchSize: configuration.patchSize, width: width,
                 mixers: Array(repeating: visible, count: half)
                     + Array(repeating: whole, count: configuration.depth - half), visibleDepth: half))
-        flowHead = FlowHead(
-            scope / "image_decoder", channels: channels, patchSize: configuration.patchSize,
-            conditionWidth: width,
-            width: configuration.headSize, depth: configuration.headDepth)
+        tokenHead = configuration.makeHead(scope / "image_decoder")
         masks = MaskTokens(scope / "mask_embed", width: width)
         labels =
             configuration.textSize == 0
@@ -89,9 +86,9 @@ public final class LINA: MaskedTokenPredictor {
         return encoder(x.addingTable(positions), condition: condition, grid: tokenGrid, visible: visible)
     }
 
-    public func headCondition(_ features: Tensor) -> Tensor { flowHead.condition(features) }
+    public func headCondition(_ features: Tensor) -> Tensor { tokenHead.condition(features) }
 
     public func head(_ noisy: Tensor, time: [Float], condition: Tensor) -> Tensor {
-        flowHead(noisy, time: time, condition: condition)
+        tokenHead(noisy, time: time, condition: condition)
     }
 }

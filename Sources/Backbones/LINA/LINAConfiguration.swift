@@ -14,6 +14,14 @@ public enum LINAMixer: String, Codable, Hashable, Sendable, CaseIterable {
     case lina
 }
 
+/// What turns a token's features into its value.
+public enum LINAHead: String, Codable, Hashable, Sendable, CaseIterable {
+    /// LINA's own: the velocity of a noisy token.
+    case flow
+    /// MAR's: noise and variance channels of a noisy token.
+    case diffusion
+}
+
 /// What a LINA is built from. The defaults are those of the published 256-pixel class models.
 public struct LINAConfiguration: Codable, Hashable, Sendable {
     /// Channels of the images or latents.
@@ -44,6 +52,7 @@ public struct LINAConfiguration: Codable, Hashable, Sendable {
     /// Probability of training without label or prompt.
     public var conditionDropout: Double = 0.1
     public var mixer = LINAMixer.lina
+    public var head = LINAHead.flow
 
     public init(hiddenSize: Int, heads: Int, headSize: Int? = nil) {
         self.hiddenSize = hiddenSize

@@ -47,6 +47,11 @@ public final class ParameterStore: @unchecked Sendable {
         }
     }
 
+    /// Makes buffers of parameters that training is to leave as they are: they stay part of every checkpoint.
+    public func freeze(where isFrozen: (String) -> Bool) {
+        bufferNames.formUnion(tensors.keys.filter(isFrozen))
+    }
+
     /// Number of scalars in all parameters, buffers not counted.
     public var scalarCount: Int { all.reduce(0) { $0 + $1.tensor.elementCount } }
 

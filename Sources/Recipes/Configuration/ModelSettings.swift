@@ -12,8 +12,10 @@ public enum ModelSettings: TaggedSettings, Hashable {
     case dico(DiCoConfiguration)
     /// Frequency bands from coarse to fine, each drawn by the same denoiser.
     case nextFrequency(NextFrequencyConfiguration)
+    /// Tokens drawn a few at a time in random order.
+    case lina(LINASettings)
 
-    enum Kind: String, Codable, CaseIterable { case dico, nextFrequency }
+    enum Kind: String, Codable, CaseIterable { case dico, nextFrequency, lina }
     private enum Key: String, CodingKey { case kind, preset }
 
     public init(from decoder: any Decoder) throws {
@@ -31,6 +33,7 @@ public enum ModelSettings: TaggedSettings, Hashable {
             }
             self = .dico(configuration)
         case .nextFrequency: self = .nextFrequency(try .members(of: decoder))
+        case .lina: self = .lina(try .members(of: decoder))
         }
     }
 
@@ -43,6 +46,9 @@ public enum ModelSettings: TaggedSettings, Hashable {
         case .nextFrequency(let configuration):
             try container.encode(Kind.nextFrequency, forKey: .kind)
             try configuration.encode(to: encoder)
+        case .lina(let settings):
+            try container.encode(Kind.lina, forKey: .kind)
+            try settings.encode(to: encoder)
         }
     }
 }
@@ -64,6 +70,7 @@ extension ModelSettings {
         switch self {
         case .dico(let configuration): configuration
         case .nextFrequency(let configuration): configuration
+        case .lina(let settings): settings
         }
     }
 

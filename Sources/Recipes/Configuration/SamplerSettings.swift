@@ -36,6 +36,8 @@ public struct SamplerSettings: Settings, Hashable {
     public var clip = ClipSettings.none
     /// Of next-frequency models; absent for their defaults.
     public var bands: BandSettings?
+    /// Of masked autoregressive models: which tokens are drawn when.
+    public var masked: MaskedSamplingSettings?
 
     public init() {}
 
@@ -63,6 +65,22 @@ public struct SamplerSettings: Settings, Hashable {
         [
             .ddim, .eulerAncestral, .dpmSolver2MSDE, .dpmSolver3MSDE, .dpmSolver2SAncestral, .dpmSolverSDE,
         ].contains(solver)
+    }
+}
+
+extension SamplerSettings {
+    /// Settings that only one kind of model reads.
+    enum Group: String { case bands, masked }
+
+    /// - Throws: `ConfigurationError` when there are settings of another kind of model than that of `own`.
+    func requireNoGroup(but own: Group?) throws {
+        let groups: [(group: Group, isGiven: Bool, what: String)] = [
+            (.bands, bands != nil, "only next-frequency models draw bands"),
+            (.masked, masked != nil, "only masked autoregressive models draw tokens"),
+        ]
+        for (group, isGiven, what) in groups where isGiven && group != own {
+            throw ConfigurationError(field: group.rawValue, demand: "left out: \(what)")
+        }
     }
 }
 

@@ -40,6 +40,7 @@ public struct GenerationPlan: Sendable {
             return Item(seed: seed, label: label, className: model.className(label))
         }
         do {
+            try settings.architecture.check(recipe.sampler, for: model.configuration.objective)
             sampler = try model.network.imageSampler(
                 recipe.sampler, objective: model.configuration.objective)
         } catch let error as ConfigurationError {

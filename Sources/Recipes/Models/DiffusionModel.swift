@@ -32,10 +32,7 @@ public struct DiffusionModel: ImageModel {
     /// - Throws: `ConfigurationError` when settings are not those of whole images, or do not go together.
     static func method(_ settings: SamplerSettings, for objective: ObjectiveSettings) throws -> SamplingMethod
     {
-        guard settings.bands == nil else {
-            throw ConfigurationError(
-                field: "bands", demand: "left out: only next-frequency models draw bands")
-        }
+        try settings.requireNoGroup(but: nil)
         return try settings.method(for: objective)
     }
 }

@@ -30,12 +30,15 @@ public protocol ModelArchitecture: Sendable {
     var parameterShapes: [(name: String, shape: Shape)] { get }
     /// Cost by stage for one image: a stage holds the parameters whose names begin with its own.
     func stages(_ size: ImageSize) -> [ModelStage]
+    /// Whether training changes a parameter; the others stay as they begin.
+    func isTrained(_ parameter: String) -> Bool
     /// Builds the network on parameters taken from `scope`; the caller validates the store.
     func makeModel(_ scope: Scope) -> any ImageModel
 }
 
 extension ModelArchitecture {
     public var fixedSize: ImageSize? { nil }
+    public func isTrained(_ parameter: String) -> Bool { true }
 }
 
 /// A part of a network and what it costs for one image.

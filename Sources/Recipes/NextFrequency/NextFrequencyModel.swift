@@ -105,6 +105,7 @@ extension NextFrequencyConfiguration: ModelArchitecture {
     }
 
     public func check(_ sampler: SamplerSettings, for objective: ObjectiveSettings) throws {
+        try sampler.requireNoGroup(but: .bands)
         _ = try methods(sampler, for: objective)
         _ = try (sampler.bands ?? BandSettings()).levelCount(self)
     }

@@ -65,6 +65,8 @@ public final class TrainingRun {
         store = ParameterStore(.initialized(seed: configuration.seed), isTracked: true)
         let model = plan.checkpointConfiguration.model.makeModel(store.scope)
         parameterCount = store.scalarCount
+        let architecture = configuration.model.architecture
+        store.freeze { !architecture.isTrained($0) }
         trainer = Trainer(store, settings: configuration.optimizer, totalSteps: configuration.steps)
         if let state {
             try trainer.restore(state)

@@ -3,6 +3,33 @@ import Diffusion
 import Layers
 import Tensors
 
+/// Draws tokens with a solver of diffusion: every token is a sample of its own, all at once.
+///
+/// The predictor's head answers as the objective `prediction` belongs to demands, variance channels behind the others.
+struct SolverTokenSampler: TokenSampler {
+    let method: SamplingMethod
+    let prediction: Prediction
+
+    func sample(
+        features: Tensor, reference: Tensor?, guidance: Double, of predictor: any MaskedTokenPredictor,
+        noise: any TokenNoise
+    ) -> Tensor {
+        let rows = features.shape[0]
+        let shape: Shape = [rows, predictor.tokenWidth]
+        let condition = predictor.headCondition(
+            reference.map { .concatenateSamples([features, $0]) } ?? features)
+        let model = TokenHeadModel(
+            predictor: predictor, condition: condition, guidance: reference == nil ? nil : guidance)
+        let draws = (method.grid.count - 1) * method.solver.drawsPerStep
+        let run = SamplingRun(
+            GuidedModel(model, prediction: prediction, labels: Array(repeating: nil, count: rows)),
+            solver: method.solver, grid: method.grid, path: method.path,
+            noise: RecordedNoise(draws: (0..<draws).map { Latent(noise.draw($0 + 1, shape: shape)) }),
+            start: method.startScale * Latent(noise.draw(0, shape: shape)))
+        return run.finished().tensor
+    }
+}
+
 /// Draws tokens by ancestral sampling of a discrete process: MAR's diffusion-loss head at work (arXiv 2406.11838).
 ///
 /// The predictor's head answers with noise and variance channels.
@@ -21,19 +48,12 @@ public struct DiffusionTokenSampler: TokenSampler {
         features: Tensor, reference: Tensor?, guidance: Double, of predictor: any MaskedTokenPredictor,
         noise: any TokenNoise
     ) -> Tensor {
-        let rows = features.shape[0]
-        let shape: Shape = [rows, predictor.tokenWidth]
-        let condition = predictor.headCondition(
-            reference.map { .concatenateSamples([features, $0]) } ?? features)
-        let model = TokenHeadModel(
-            predictor: predictor, condition: condition, guidance: reference == nil ? nil : guidance)
-        let run = SamplingRun(
-            GuidedModel(model, prediction: .noise, labels: Array(repeating: nil, count: rows)),
+        let method = SamplingMethod(
             solver: DDPM(process: process), grid: process.samplingGrid, path: DiscreteSchedule(process),
-            noise: TokenNoiseSource(
-                noise: noise, temperature: temperature, shape: shape, stepCount: process.stepCount),
-            start: Latent(noise.draw(0, shape: shape)))
-        return run.finished().tensor
+            startScale: 1)
+        return SolverTokenSampler(method: method, prediction: .noise).sample(
+            features: features, reference: reference, guidance: guidance, of: predictor,
+            noise: ScaledTokenNoise(noise, start: 1, steps: Float(temperature)))
     }
 }
 
@@ -57,18 +77,5 @@ struct TokenHeadModel: LatentModel {
             guided.values[index] = null.values[index] + guidance * (main.values[index] - null.values[index])
         }
         return guided
-    }
-}
-
-/// Draws 1, 2, … of a step's token noise for a solver, cooled.
-private struct TokenNoiseSource: NoiseSource {
-    let draws: [Latent]
-
-    init(noise: any TokenNoise, temperature: Double, shape: Shape, stepCount: Int) {
-        draws = (0..<stepCount).map { temperature * Latent(noise.draw($0 + 1, shape: shape)) }
-    }
-
-    func normals(draw: Int, sample: Int, count: Int) -> [Double] {
-        RecordedNoise(draws: draws).normals(draw: draw, sample: sample, count: count)
     }
 }
