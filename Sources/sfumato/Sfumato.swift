@@ -24,6 +24,7 @@ struct Sfumato: ParsableCommand {
         ])
 
     static func main() {
+        Interruption.prepare()
         do {
             var command = try parseAsRoot()
             try command.run()
