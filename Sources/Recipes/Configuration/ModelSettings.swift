@@ -104,6 +104,7 @@ extension ModelSettings {
             let (plain, folded) = configuration.backbone.folded(parameters)
             configuration.backbone = plain
             return (.nextFrequency(configuration), folded)
+        case .lina: return (self, parameters)
         }
     }
 
