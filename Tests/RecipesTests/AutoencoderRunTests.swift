@@ -93,7 +93,6 @@ import Training
             "loss.adversarial.layers must be fewer: 3 need images of at least 24 pixels, these have 8"
         ),
         (8, "pyramid: {grids: [4]}", "{adversarial: {weight: 0}}", "loss.adversarial.weight must be above 0"),
-        (8, "pyramid: {grids: [4]}, channels: 5", "{}", "quantizer.channels"),
     ])
     func `what does not fit is named`(_ size: Int, _ quantizer: String, _ loss: String, _ message: String) {
         #expect { try configuration(size: size, quantizer: quantizer, loss: loss) } throws: {

@@ -6,14 +6,14 @@ public final class OctaveSession: LevelSession {
     public let tokenizer: OctaveTokenizer
     private let imageCount: Int
     /// The tokens of a level `[N, h, w, C or 3C]` given the map below.
-    private let drawBand: (_ level: Int, _ previous: Tensor?) throws -> Tensor
+    private let drawBand: (_ level: Int, _ previous: Tensor?) -> Tensor
     private var level = 0
     /// The image at the size of the last level drawn.
     public private(set) var map: Tensor?
 
     public init(
         _ tokenizer: OctaveTokenizer, imageCount: Int,
-        drawBand: @escaping (_ level: Int, _ previous: Tensor?) throws -> Tensor
+        drawBand: @escaping (_ level: Int, _ previous: Tensor?) -> Tensor
     ) {
         self.tokenizer = tokenizer
         self.imageCount = imageCount
@@ -22,24 +22,26 @@ public final class OctaveSession: LevelSession {
 
     public var levelCount: Int { tokenizer.levelCount }
 
-    public func draw() throws {
-        let band = try drawBand(level, map).detached
+    public func draw() {
+        let band = drawBand(level, map).detached
         map = tokenizer.join(band, previous: map, level: level)
         level += 1
     }
 
     /// Takes the level from images of full size. The bands below it are whatever they are.
-    public func keep(_ images: Tensor) throws {
+    public func keep(_ images: Tensor) {
         map = tokenizer.join(tokenizer.tokens(images, level: level), previous: map, level: level).detached
         level += 1
     }
 
-    public var preview: Tensor {
+    public var image: @Sendable () -> Tensor {
+        let (tokenizer, level) = (tokenizer, level)
         guard let map, level > 0 else {
             let finest = tokenizer.pyramid.finest
-            return .zeros([imageCount, finest.height, finest.width, tokenizer.channels])
+            let shape: Shape = [imageCount, finest.height, finest.width, tokenizer.channels]
+            return { .zeros(shape) }
         }
-        return tokenizer.pyramid.up(map, from: level - 1)
+        return { tokenizer.pyramid.up(map, from: level - 1) }
     }
 
     /// A session whose bands one denoising network draws jointly, seen through `BandDenoiser`.
@@ -49,7 +51,7 @@ public final class OctaveSession: LevelSession {
     public static func joint(
         _ network: any Denoiser, seat: BandSeat, tokenizer: OctaveTokenizer, noise: ContextNoise,
         seeds: [UInt64],
-        solve: @escaping (_ denoiser: BandDenoiser, _ shape: Shape, _ level: Int) throws -> Tensor
+        solve: @escaping (_ denoiser: BandDenoiser, _ shape: Shape, _ level: Int) -> Tensor
     ) -> OctaveSession {
         OctaveSession(tokenizer, imageCount: seeds.count) { level, previous in
             let shares = seeds.map { _ in noise.sampling }
@@ -58,7 +60,7 @@ public final class OctaveSession: LevelSession {
                 streams: seeds.map { RandomStream(seed: $0).stream(named: "context").stream(UInt64(level)) })
             let grid = tokenizer.tokenGrid(level)
             let shape: Shape = [seeds.count, grid.height, grid.width, tokenizer.tokenChannels(level)]
-            return try solve(
+            return solve(
                 BandDenoiser(network, seat: seat, level: level, context: context, noise: shares), shape, level
             )
         }

@@ -47,8 +47,8 @@ public struct QuantizerConfiguration: Codable, Hashable, Sendable {
         try pyramid.validate()
     }
 
-    /// Number of φ there are.
-    var refinementCount: Int {
+    /// Number of φ there are: one for each level where `refinements` is 0.
+    public var refinementCount: Int {
         refinement == 0 ? 0 : refinements == 0 ? pyramid.grids.count : refinements
     }
 }

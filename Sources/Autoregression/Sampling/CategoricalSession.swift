@@ -75,7 +75,7 @@ public final class CategoricalSession: LevelSession {
     private let randomness: any TokenRandomness
     private let imageCount: Int
     private let isGuided: Bool
-    private let decode: (Tensor) -> Tensor
+    private let decode: @Sendable (Tensor) -> Tensor
     private var level = 0
     private var sum: Tensor?
 
@@ -85,7 +85,7 @@ public final class CategoricalSession: LevelSession {
     public init(
         _ predictor: any LevelPredictor, quantizer: MultiScaleQuantizer, labels: [Int?],
         settings: CategoricalSampling, randomness: any TokenRandomness,
-        decode: @escaping (Tensor) -> Tensor = { $0 }
+        decode: @escaping @Sendable (Tensor) -> Tensor = { $0 }
     ) {
         self.quantizer = quantizer
         self.settings = settings
@@ -104,9 +104,12 @@ public final class CategoricalSession: LevelSession {
         return sum ?? .zeros([imageCount, finest.height, finest.width, quantizer.configuration.channels])
     }
 
-    public var preview: Tensor { decode(latents) }
+    public var image: @Sendable () -> Tensor {
+        let (latents, decode) = (latents, decode)
+        return { decode(latents) }
+    }
 
-    public func draw() throws {
+    public func draw() {
         let positions = quantizer.pyramid.grids[level].count
         let logits = guided(scores())
         let codes = quantizer.configuration.vocabulary
@@ -128,7 +131,7 @@ public final class CategoricalSession: LevelSession {
     }
 
     /// Takes the codes that the quantiser finds for given latents.
-    public func keep(_ latents: Tensor) throws {
+    public func keep(_ latents: Tensor) {
         _ = scores()  // The predictor has to see every level, also those it does not draw.
         let source =
             quantizer.configuration.usesBands ? quantizer.pyramid.lowpass(latents, level: level) : latents

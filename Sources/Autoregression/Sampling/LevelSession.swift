@@ -4,11 +4,16 @@ import Tensors
 public protocol LevelSession: AnyObject {
     var levelCount: Int { get }
     /// Draws the next level.
-    func draw() throws
+    func draw()
     /// Takes the next level from given images instead, at full size `[N, H, W, C]` in the model's own space.
-    func keep(_ images: Tensor) throws
+    func keep(_ images: Tensor)
+    /// Makes images of full size of what has been drawn up to now; what is drawn later does not change them.
+    var image: @Sendable () -> Tensor { get }
+}
+
+extension LevelSession {
     /// What has been drawn so far as images of full size.
-    var preview: Tensor { get }
+    public var preview: Tensor { image() }
 }
 
 /// The driver of every next-frequency model: draws level after level, as a sequence that the caller may watch
@@ -17,11 +22,14 @@ public protocol LevelSession: AnyObject {
 /// Lower bands never change once drawn. Leaving early gives the image up to that band.
 public struct NextFrequencyRun: Sequence {
     /// A level just finished.
-    public struct Step {
+    public struct Step: Sendable {
         public var level: Int
         public var levelCount: Int
-        /// The image so far, `[N, H, W, C]`.
-        public var preview: Tensor
+        /// Makes the image so far, `[N, H, W, C]`.
+        public var image: @Sendable () -> Tensor
+
+        /// The image so far.
+        public var preview: Tensor { image() }
     }
 
     let session: any LevelSession
@@ -41,23 +49,16 @@ public struct NextFrequencyRun: Sequence {
     public struct Iterator: IteratorProtocol {
         let run: NextFrequencyRun
         var level = 0
-        /// Why the run ended early, if it did.
-        public private(set) var error: (any Error)?
 
         public mutating func next() -> Step? {
-            guard level < run.stop, error == nil else { return nil }
-            do {
-                if let given = run.given, level < given.levels {
-                    try run.session.keep(given.images)
-                } else {
-                    try run.session.draw()
-                }
-            } catch {
-                self.error = error
-                return nil
+            guard level < run.stop else { return nil }
+            if let given = run.given, level < given.levels {
+                run.session.keep(given.images)
+            } else {
+                run.session.draw()
             }
             defer { level += 1 }
-            return Step(level: level, levelCount: run.session.levelCount, preview: run.session.preview)
+            return Step(level: level, levelCount: run.session.levelCount, image: run.session.image)
         }
     }
 
@@ -66,10 +67,8 @@ public struct NextFrequencyRun: Sequence {
     /// Runs to the end.
     /// - Parameter progress: called after each level.
     /// - Returns: the images.
-    public func finish(_ progress: (Step) throws -> Void = { _ in }) throws -> Tensor {
-        var iterator = makeIterator()
-        while let step = iterator.next() { try progress(step) }
-        if let error = iterator.error { throw error }
+    public func finish(_ progress: (Step) throws -> Void = { _ in }) rethrows -> Tensor {
+        for step in self { try progress(step) }
         return session.preview
     }
 }

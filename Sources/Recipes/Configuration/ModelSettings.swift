@@ -14,8 +14,10 @@ public enum ModelSettings: TaggedSettings, Hashable {
     case nextFrequency(NextFrequencyConfiguration)
     /// Tokens drawn a few at a time in random order.
     case lina(LINASettings)
+    /// Codes of a learned tokenizer from coarse to fine.
+    case nextFrequencyTokens(TokenModelConfiguration)
 
-    enum Kind: String, Codable, CaseIterable { case dico, nextFrequency, lina }
+    enum Kind: String, Codable, CaseIterable { case dico, nextFrequency, nextFrequencyTokens, lina }
     private enum Key: String, CodingKey { case kind, preset }
 
     public init(from decoder: any Decoder) throws {
@@ -34,6 +36,7 @@ public enum ModelSettings: TaggedSettings, Hashable {
             self = .dico(configuration)
         case .nextFrequency: self = .nextFrequency(try .members(of: decoder))
         case .lina: self = .lina(try .members(of: decoder))
+        case .nextFrequencyTokens: self = .nextFrequencyTokens(try .members(of: decoder))
         }
     }
 
@@ -49,6 +52,9 @@ public enum ModelSettings: TaggedSettings, Hashable {
         case .lina(let settings):
             try container.encode(Kind.lina, forKey: .kind)
             try settings.encode(to: encoder)
+        case .nextFrequencyTokens(let configuration):
+            try container.encode(Kind.nextFrequencyTokens, forKey: .kind)
+            try configuration.encode(to: encoder)
         }
     }
 }
@@ -71,6 +77,7 @@ extension ModelSettings {
         case .dico(let configuration): configuration
         case .nextFrequency(let configuration): configuration
         case .lina(let settings): settings
+        case .nextFrequencyTokens(let configuration): configuration
         }
     }
 
@@ -104,7 +111,7 @@ extension ModelSettings {
             let (plain, folded) = configuration.backbone.folded(parameters)
             configuration.backbone = plain
             return (.nextFrequency(configuration), folded)
-        case .lina: return (self, parameters)
+        case .nextFrequencyTokens, .lina: return (self, parameters)
         }
     }
 

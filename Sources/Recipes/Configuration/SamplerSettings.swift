@@ -38,6 +38,8 @@ public struct SamplerSettings: Settings, Hashable {
     public var bands: BandSettings?
     /// Of masked autoregressive models: which tokens are drawn when.
     public var masked: MaskedSamplingSettings?
+    /// Of models that draw codes; absent for all codes by their probabilities.
+    public var codes: TokenSamplingSettings?
 
     public init() {}
 
@@ -70,15 +72,16 @@ public struct SamplerSettings: Settings, Hashable {
 
 extension SamplerSettings {
     /// Settings that only one kind of model reads.
-    enum Group: String { case bands, masked }
+    enum Group: String { case bands, codes, masked }
 
     /// - Throws: `ConfigurationError` when there are settings of another kind of model than that of `own`.
-    func requireNoGroup(but own: Group?) throws {
+    func requireNoGroup(but own: Set<Group>) throws {
         let groups: [(group: Group, isGiven: Bool, what: String)] = [
             (.bands, bands != nil, "only next-frequency models draw bands"),
+            (.codes, codes != nil, "only models of codes draw them"),
             (.masked, masked != nil, "only masked autoregressive models draw tokens"),
         ]
-        for (group, isGiven, what) in groups where isGiven && group != own {
+        for (group, isGiven, what) in groups where isGiven && !own.contains(group) {
             throw ConfigurationError(field: group.rawValue, demand: "left out: \(what)")
         }
     }

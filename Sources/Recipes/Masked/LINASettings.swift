@@ -106,7 +106,7 @@ extension LINASettings: ModelArchitecture {
     }
 
     public func check(_ sampler: SamplerSettings, for objective: ObjectiveSettings) throws {
-        try sampler.requireNoGroup(but: .masked)
+        try sampler.requireNoGroup(but: [.masked])
         _ = try MaskedSampler.tokenSampler(sampler, objective: objective)
         try (sampler.masked ?? .defaults).check(tokens: network.grid.count)
     }

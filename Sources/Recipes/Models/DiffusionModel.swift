@@ -32,7 +32,7 @@ public struct DiffusionModel: ImageModel {
     /// - Throws: `ConfigurationError` when settings are not those of whole images, or do not go together.
     static func method(_ settings: SamplerSettings, for objective: ObjectiveSettings) throws -> SamplingMethod
     {
-        try settings.requireNoGroup(but: nil)
+        try settings.requireNoGroup(but: [])
         return try settings.method(for: objective)
     }
 }

@@ -19,6 +19,8 @@ public protocol ModelArchitecture: Sendable {
     var sizeMultiple: Int { get }
     /// The one size that the network makes; nil when it makes others too.
     var fixedSize: ImageSize? { get }
+    /// What the network learns in place of the configuration's objective; nil when it is that.
+    var ownObjective: String? { get }
 
     /// - Throws: `ConfigurationError` when the network cannot be trained for the objective. Its field is relative to the
     ///   configuration, as in `model.learnSigma`.
@@ -39,6 +41,7 @@ public protocol ModelArchitecture: Sendable {
 extension ModelArchitecture {
     public var fixedSize: ImageSize? { nil }
     public func isTrained(_ parameter: String) -> Bool { true }
+    public var ownObjective: String? { nil }
 }
 
 /// A part of a network and what it costs for one image.

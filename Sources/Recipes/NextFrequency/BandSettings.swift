@@ -59,13 +59,8 @@ public struct BandSettings: Settings, Hashable {
 
     /// How many levels are drawn or taken over.
     /// - Throws: `ConfigurationError` for settings that do not go with the model's levels.
-    func levelCount(_ model: NextFrequencyConfiguration) throws -> Int {
-        let count = model.grids.count
-        if let steps {
-            try Self.require(
-                steps.count == count, "bands.steps",
-                "\(count) numbers, one for each level, found \(steps.count)")
-        }
+    func levelCount(of own: FrequencyPyramid) throws -> Int {
+        let count = own.levelCount
         let end = until ?? count
         try Self.require(end <= count, "bands.until", "in 1…\(count), found \(end)")
         if let keep {
@@ -76,7 +71,7 @@ public struct BandSettings: Settings, Hashable {
         if let pyramid {
             do {
                 try FrequencyPyramid(pyramid).requireSame(
-                    as: FrequencyPyramid(.octaves(model.grids)), this: "the recipe", that: "the checkpoint")
+                    as: own, this: "the recipe", that: "the checkpoint")
             } catch let error as PyramidMismatch {
                 throw ConfigurationError(
                     field: "bands.pyramid", demand: "the checkpoint's: \(error.description)")
@@ -90,11 +85,15 @@ public struct BandSettings: Settings, Hashable {
 struct KeptBands: Sendable {
     /// `[1, H, W, C]` at the model's size.
     let image: Tensor
+    /// How many bands are kept.
+    let levels: Int
     /// For people.
     let description: String
 
+    /// - Returns: nil where settings keep none.
     /// - Throws: `FileError`, `ImageError` for a file that is no image.
-    init(path: String, grid: Grid, channels: Int, levels: Int) throws {
+    init?(_ settings: BandSettings, grid: Grid, channels: Int) throws {
+        guard let path = settings.from, let levels = settings.keep else { return nil }
         let file = try Image(path: path).eightBit()
         let opaque = file.hasAlpha ? file.composited(over: [255, 255, 255]) : file
         var image = opaque.converted(to: channels == 1 ? .grey : .rgb)
@@ -104,6 +103,7 @@ struct KeptBands: Sendable {
             image = image.admCenterCropped(width: grid.width, height: grid.height)
         }
         self.image = Tensor([image])
+        self.levels = levels
         description = "\(levels) of \(path)\(note)"
     }
 }

@@ -41,45 +41,20 @@ public struct NextFrequencyModel: ImageModel {
         if let form = guidance.guidance { sampling.guidanceForm = form }
         var noise = configuration.contextNoise
         noise.sampling = bands.contextNoise ?? noise.sampling
-        let levels = bands.keep ?? 0
-        let kept = try bands.from.map {
-            try KeptBands(
-                path: $0, grid: tokenizer.pyramid.finest, channels: configuration.channels, levels: levels)
-        }
-        let generation = BandGeneration(
-            model: self, sampling: sampling, noise: noise,
-            levelCount: try bands.levelCount(configuration),
-            given: kept.map { ($0.image, levels) })
-        return BandSampler(generation: generation, settings: settings, kept: kept)
-    }
-}
-
-/// Draws images band by band; a step is a band.
-struct BandSampler: ImageSampler {
-    let generation: BandGeneration
-    let settings: SamplerSettings
-    let kept: KeptBands?
-
-    var stepCount: Int { generation.levelCount }
-
-    var facts: [(name: String, value: String)] {
-        let methods = generation.sampling.methods
         let steps = methods.map { "\($0.grid.count - 1)" }
         let text = Set(steps).count == 1 ? steps[0] : steps.joined(separator: ", ")
-        let grids = generation.model.configuration.grids.prefix(stepCount)
-        var facts = [
+        let facts = [
             ("solver", "\(settings.solver.rawValue), \(text) steps for each band"),
-            ("bands", grids.map { "\($0)" }.joined(separator: ", ")),
+            ("bands", configuration.grids.map { "\($0)" }.joined(separator: ", ")),
         ]
-        if let kept { facts.append(("kept", kept.description)) }
-        return facts
-    }
-
-    func samples(
-        _ items: [GenerationPlan.Item], size: ImageSize, onStep: (ImageSamplerStep) throws -> Bool
-    ) rethrows -> Tensor? {
-        try generation.run(seeds: items.map(\.seed), labels: items.map(\.label)) { level, images in
-            try onStep(ImageSamplerStep(index: level, count: stepCount) { images })
+        let model = self
+        return LevelSampler(
+            levelCount: try bands.levelCount(of: tokenizer.pyramid), facts: facts,
+            kept: try KeptBands(bands, grid: tokenizer.pyramid.finest, channels: configuration.channels)
+        ) { [sampling, noise] seed, label in
+            sampling.session(
+                model.network, seat: model.configuration.seat, tokenizer: model.tokenizer, noise: noise,
+                seeds: [seed], labels: [label])
         }
     }
 }
@@ -105,14 +80,14 @@ extension NextFrequencyConfiguration: ModelArchitecture {
     }
 
     public func check(_ sampler: SamplerSettings, for objective: ObjectiveSettings) throws {
-        try sampler.requireNoGroup(but: .bands)
         _ = try methods(sampler, for: objective)
-        _ = try (sampler.bands ?? BandSettings()).levelCount(self)
+        _ = try (sampler.bands ?? BandSettings()).levelCount(of: FrequencyPyramid(.octaves(grids)))
     }
 
     /// Solver and noise levels of each level.
     /// - Throws: `ConfigurationError` when they do not go with bands.
     func methods(_ settings: SamplerSettings, for objective: ObjectiveSettings) throws -> [SamplingMethod] {
+        try settings.requireNoGroup(but: [.bands])
         guard settings.clip == .none else {
             throw ConfigurationError(
                 field: "clip", demand: "none: bands have no range, only their sum has")
@@ -120,9 +95,14 @@ extension NextFrequencyConfiguration: ModelArchitecture {
         guard settings.guidance.channels == nil else {
             throw ConfigurationError(field: "guidance.channels", demand: "left out: bands are guided whole")
         }
+        if let steps = settings.bands?.steps, steps.count != grids.count {
+            throw ConfigurationError(
+                field: "bands.steps",
+                demand: "\(grids.count) numbers, one for each level, found \(steps.count)")
+        }
         return try grids.indices.map { level in
             var settings = settings
-            if let steps = settings.bands?.steps, level < steps.count { settings.steps = steps[level] }
+            settings.steps = settings.bands?.steps?[level] ?? settings.steps
             return try settings.method(for: objective)
         }
     }

@@ -55,7 +55,7 @@ public struct TrainingPlan: Sendable {
             \(heldOutCount) held out
             images      \(data.size.width)×\(data.size.height), \(data.channels) channels
             model       \(configuration.model.name), \(parameterCount) parameters
-            objective   \(configuration.objective.kind.rawValue)
+            objective   \(configuration.model.architecture.ownObjective ?? configuration.objective.kind.rawValue)
             training    \(steps) steps of \(imagesPerStep) images, \((epochs * 10).rounded() / 10) epochs
             configuration
             \(configuration.node.yaml.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n"))

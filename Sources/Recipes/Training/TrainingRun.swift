@@ -72,6 +72,8 @@ public final class TrainingRun {
             try trainer.restore(state)
         } else if let path = configuration.initialWeights {
             try trainer.begin(fromCheckpoint: path)
+        } else if case .nextFrequencyTokens(let model) = configuration.model {
+            try model.loadTokenizer(into: store)
         }
         firstStep = trainer.stepCount
         task = model.trainingTask(configuration)

@@ -44,7 +44,7 @@ extension NFIGVerification {
             model, quantizer: quantizer, labels: labels, settings: settings,
             randomness: try RecordedDraws(check, configuration, images: labels.count))
         for level in configuration.grids.indices {
-            try session.draw()
+            session.draw()
             guard let trace = session.trace else { continue }
             let name = "step\(level)."
             try check.output(name + "cfg_logits", trace.logits)

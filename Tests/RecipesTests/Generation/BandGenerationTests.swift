@@ -74,7 +74,7 @@ enum TinyBandModel {
         #expect(plan.description.contains("solver      ddim, 4 steps for each band\n"))
         #expect(plan.description.contains("bands       4×4, 8×8, 16×16\n"))
         let result = run(plan)
-        #expect(result.samples.allSatisfy { $0.allSatisfy(\.isFinite) })
+        #expect(result.samples.allSatisfy { $0.allSatisfy { $0.isFinite } })
         #expect(result.previews.map(\.count) == [3, 3, 3])
     }
 
@@ -121,7 +121,7 @@ enum TinyBandModel {
             #expect(
                 plan.description.contains("1 of \(path) (40×24, scaled and cropped to 16×16)"),
                 "\(plan.description)")
-            #expect(run(plan).samples[0].allSatisfy(\.isFinite))
+            #expect(run(plan).samples[0].allSatisfy { $0.isFinite })
         }
     }
 

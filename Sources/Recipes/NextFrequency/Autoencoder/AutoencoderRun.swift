@@ -25,6 +25,8 @@ public final class AutoencoderRun {
     private let lock: FolderLock
     private let onEvent: (TrainingRun.Event) -> Void
     private static let judgeName = "discriminator"
+    /// What stands before the discriminator's names in a state.
+    static let discriminatorPrefix = judgeName + "."
 
     /// Prepares the folder, and the state in it when the run is resumed.
     /// - Parameter resume: go on from the newest state of the folder; without one, begin.
@@ -98,7 +100,7 @@ public final class AutoencoderRun {
 
     /// The averaged weights of the autoencoder alone.
     private var averagedWeights: [String: Tensor] {
-        trainer.optimizer.averagedParameters.filter { !$0.key.hasPrefix(Self.judgeName + ".") }
+        trainer.optimizer.averagedParameters.filter { !$0.key.hasPrefix(Self.discriminatorPrefix) }
     }
 
     private func reconstruct(step: Int, isLast: Bool, _ log: TrainingLog) throws -> Bool {
