@@ -36,6 +36,25 @@ public enum ImageFidelity {
         }
     }
 
+    /// The share of the noise that restoring left: the projection of what is wrong with the result on what was wrong with
+    /// the noisy image, ⟨restored − clean, noisy − clean⟩ / |noisy − clean|². 1 for the noisy image, 0 for the clean one;
+    /// detail that was lost beside the noise does not count, which is what tells it from PSNR.
+    /// - Returns: nil for an image without noise.
+    /// - Throws: `MetricError` for unequal sizes.
+    public static func retainedNoise(restored: PixelGrid, noisy: PixelGrid, clean: PixelGrid) throws
+        -> Double?
+    {
+        try checkSizes(restored, clean, smallest: 1, of: "retained noise")
+        try checkSizes(noisy, clean, smallest: 1, of: "retained noise")
+        var (product, power) = (0.0, 0.0)
+        for index in clean.values.indices {
+            let noise = noisy.values[index] - clean.values[index]
+            product += (restored.values[index] - clean.values[index]) * noise
+            power += noise * noise
+        }
+        return power > 0 ? product / power : nil
+    }
+
     /// The three-dimensional similarity that NAFNet's tables use: an 11×11×11 Gaussian over height, width and
     /// channels with replicated borders, averaged over the whole image. Much higher than `ssim`; never mix them.
     public static func ssim3D(_ a: PixelGrid, _ b: PixelGrid, peak: Double = 255) throws -> Double {

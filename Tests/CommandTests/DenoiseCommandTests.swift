@@ -95,6 +95,10 @@ import Testing
     @Test(arguments: [
         (["denoise", "m"], "Error: Give at least one image."),
         (
+            ["evaluate", "m", "--against", "a", "--set", "strength=1"],
+            "Error: --set is for denoisers, with --add-noise."
+        ),
+        (
             ["evaluate", "m", "--against", "a", "--add-noise", "25,x"],
             "Error: The value '25,x' is invalid for '--add-noise"
         ),

@@ -17,6 +17,26 @@ import Testing
         #expect(abs(total / squares - 1) < 1e-12)
     }
 
+    @Test func `the noise that is left is a share of it, and lost detail is none`() throws {
+        let clean = PixelGrid(rgb: randomImages(1, width: 8, height: 8)[0])
+        var (noisy, half, blurred) = (clean, clean, clean)
+        for index in clean.values.indices {
+            let noise = index % 2 == 0 ? 10.0 : -10
+            noisy.values[index] += noise
+            half.values[index] += noise / 2
+            // Wrong in a pattern that has nothing of the noise's.
+            blurred.values[index] += index / 2 % 2 == 0 ? 5 : -5
+        }
+        func left(_ restored: PixelGrid) throws -> Double? {
+            try ImageFidelity.retainedNoise(restored: restored, noisy: noisy, clean: clean)
+        }
+        #expect(try left(noisy) == 1)
+        #expect(try left(clean) == 0)
+        #expect(abs(try #require(try left(half)) - 0.5) < 1e-12)
+        #expect(abs(try #require(try left(blurred))) < 1e-12)
+        #expect(try ImageFidelity.retainedNoise(restored: clean, noisy: clean, clean: clean) == nil)
+    }
+
     @Test func `a checkerboard lands in the last bin`() {
         let spectrum = RadialSpectrum(height: 16, width: 16)
         let board = (0..<256).map { index in (index / 16 + index % 16) % 2 == 0 ? 0.0 : 255.0 }

@@ -66,14 +66,14 @@ extension [DenoiserEvaluation.Level] {
     /// For people: every image at one level, or the means at several.
     public var text: String {
         guard count > 1 else { return first?.report.text ?? "" }
-        var table = TextTable(["σ", "noisy dB", "PSNR dB", "SSIM", "images"])
+        var table = TextTable(["σ", "noisy dB", "PSNR dB", "SSIM", "noise left", "images"])
         for level in self {
             func fixed(_ value: Double?) -> String { value.map { TextTable.fixed($0, digits: 4) } ?? "" }
             let mean = level.report.means
             table.add([
                 TextTable.fixed(level.sigma, digits: 0), fixed(mean.noisyPSNR), fixed(mean.psnr),
                 fixed(mean.ssim),
-                "\(level.report.entries.count)",
+                DenoisingReport.percent(mean.retainedNoise), "\(level.report.entries.count)",
             ])
         }
         return table.text

@@ -13,6 +13,8 @@ public struct DenoisingReport: Sendable {
         /// The noisy image against the clean one.
         public let before: Fidelity?
         public let after: Fidelity?
+        /// The share of the noise that is left (`ImageFidelity.retainedNoise`); nil where there was none.
+        public let retainedNoise: Double?
     }
 
     public struct Failure: Sendable {
@@ -48,8 +50,11 @@ public struct DenoisingReport: Sendable {
     public var meanPSNR: Double? { mean { $0.after?.psnr } }
 
     /// Means over the images that were scored; nil where none was.
-    public var means: (noisyPSNR: Double?, psnr: Double?, ssim: Double?) {
-        (mean { $0.before?.psnr }, mean { $0.after?.psnr }, mean { $0.after?.ssim })
+    public var means: (noisyPSNR: Double?, psnr: Double?, ssim: Double?, retainedNoise: Double?) {
+        (
+            mean { $0.before?.psnr }, mean { $0.after?.psnr }, mean { $0.after?.ssim },
+            mean { $0.retainedNoise }
+        )
     }
 
     /// Means over the images, each image counting the same.
@@ -59,17 +64,19 @@ public struct DenoisingReport: Sendable {
     }
 
     public var text: String {
-        var table = TextTable(["image", "σ", "noisy dB", "PSNR dB", "SSIM"])
+        var table = TextTable(["image", "σ", "noisy dB", "PSNR dB", "SSIM", "noise left"])
         for entry in entries {
             table.add([
                 entry.name, Self.fixed(entry.sigma, 2), Self.fixed(entry.before?.psnr, 4),
                 Self.fixed(entry.after?.psnr, 4), Self.fixed(entry.after?.ssim, 4),
+                Self.percent(entry.retainedNoise),
             ])
         }
         if entries.count > 1 {
             table.add([
                 "mean of \(entries.count)", "", Self.fixed(mean { $0.before?.psnr }, 4),
                 Self.fixed(mean { $0.after?.psnr }, 4), Self.fixed(mean { $0.after?.ssim }, 4),
+                Self.percent(mean { $0.retainedNoise }),
             ])
         }
         return table.text
@@ -79,6 +86,10 @@ public struct DenoisingReport: Sendable {
         value.map { TextTable.fixed($0, digits: digits) } ?? ""
     }
 
+    static func percent(_ share: Double?) -> String {
+        share.map { TextTable.fixed(100 * $0, digits: 1) + " %" } ?? ""
+    }
+
     public var json: JSONValue {
         func number(_ value: Double?) -> JSONValue { value.map(JSONValue.number) ?? .null }
         let images = entries.map { entry -> JSONValue in
@@ -86,7 +97,7 @@ public struct DenoisingReport: Sendable {
                 "input": .string(entry.input), "output": entry.output.map(JSONValue.string) ?? .null,
                 "sigma": number(entry.sigma), "noisyPSNR": number(entry.before?.psnr),
                 "noisySSIM": number(entry.before?.ssim), "psnr": number(entry.after?.psnr),
-                "ssim": number(entry.after?.ssim),
+                "ssim": number(entry.after?.ssim), "retainedNoise": number(entry.retainedNoise),
             ]
         }
         let failed = failures.map { failure -> JSONValue in
@@ -97,6 +108,7 @@ public struct DenoisingReport: Sendable {
             "mean": [
                 "noisyPSNR": number(mean { $0.before?.psnr }), "noisySSIM": number(mean { $0.before?.ssim }),
                 "psnr": number(mean { $0.after?.psnr }), "ssim": number(mean { $0.after?.ssim }),
+                "retainedNoise": number(mean { $0.retainedNoise }),
             ],
         ]
     }

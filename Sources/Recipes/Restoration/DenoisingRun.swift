@@ -74,7 +74,12 @@ public struct DenoisingRun {
         let entry = DenoisingReport.Entry(
             input: item.input, name: item.name, output: item.output, sigma: result.sigma,
             before: try reference.map { try DenoisingReport.Fidelity(result.noisy, $0) },
-            after: try reference.map { try DenoisingReport.Fidelity(result.image, $0) })
+            after: try reference.map { try DenoisingReport.Fidelity(result.image, $0) },
+            retainedNoise: try reference.flatMap { clean in
+                try ImageFidelity.retainedNoise(
+                    restored: PixelGrid(colours: result.image), noisy: PixelGrid(colours: result.noisy),
+                    clean: PixelGrid(colours: clean))
+            })
         try write(result, item)
         return entry
     }

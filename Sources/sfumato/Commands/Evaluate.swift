@@ -16,6 +16,7 @@ struct Evaluate: ParsableCommand {
             --inception pt_inception-2015-12-05-6726825d.pth
               sfumato evaluate restored --against clean --metrics psnr,ssim
               sfumato evaluate dncnn_25.pth --against Set12 --add-noise 15,25,50 --metrics psnr,ssim
+              sfumato evaluate denoise-nafnet-tunable --against cbsd68 --add-noise 25 --set strength=0.5
 
             Beside each value stands what real images score that were held out of the reference, as many as there are \
             samples: the value of a perfect model.
@@ -55,6 +56,7 @@ struct Evaluate: ParsableCommand {
     var report: String?
     @Flag(help: "Print the result as JSON.")
     var json = false
+    @OptionGroup var settings: OverrideOptions
     @OptionGroup var compute: ThreadOptions
 
     func validate() throws {
@@ -62,7 +64,10 @@ struct Evaluate: ParsableCommand {
         guard (samples == nil) != (generation.recipe == nil) else {
             throw ValidationError("Give samples, or a recipe that makes them with --recipe.")
         }
-        guard !addNoise.isEmpty else { return }
+        guard !addNoise.isEmpty else {
+            if !settings.texts.isEmpty { throw ValidationError("--set is for denoisers, with --add-noise.") }
+            return
+        }
         guard samples != nil else { throw ValidationError("--add-noise needs a denoiser as SAMPLES.") }
         let pairs = [PairMetric.psnr, .ssim].map(\.rawValue)
         if let other = metrics.first(where: { !pairs.contains($0) }) {
@@ -99,9 +104,8 @@ struct Evaluate: ParsableCommand {
 
     private func scoreDenoiser(_ model: String) throws {
         let evaluation = try DenoiserEvaluation(
-            DenoisingRecipe.resolve([model]).recipe, images: against, sigmas: addNoise,
-            realisation: realisation,
-            limit: limit)
+            DenoisingRecipe.resolve([model], overrides: settings.overrides()).recipe, images: against,
+            sigmas: addNoise, realisation: realisation, limit: limit)
         var progress = ProgressLine("denoising", total: evaluation.imageCount, unit: "images")
         var notes: Set<String> = []
         Interruption.watch()

@@ -18,7 +18,7 @@ import Testing
         ),
         (
             "optimizer:\n  lr: 1",
-            "a.yaml:6: optimizer.lr is no setting; known here are accumulation, average, beta1, beta2, clipNorm, epsilon, learningRate, schedule, weightDecay"
+            "a.yaml:6: optimizer.lr is no setting; known here are accumulation, average, beta1, beta2, clipNorm, densityLearningRate, epsilon, learningRate, schedule, weightDecay"
         ),
         ("batchSize: many", "a.yaml:5: batchSize must be a whole number, found \"many\""),
         ("batchSize: 1.5", "a.yaml:5: batchSize must be a whole number, found 1.5"),
