@@ -55,6 +55,12 @@ public struct ParameterDifferences: Error, CustomStringConvertible, Equatable {
         return "\(file): does not fit \(model): " + parts.joined(separator: ", ")
     }
 
+    /// Every difference, one a line.
+    public var lines: [String] {
+        missing.map { "missing     \($0)" } + unexpected.map { "unexpected  \($0)" }
+            + misshapen.map { "shape       \($0.name) is \($0.found), needed \($0.expected)" }
+    }
+
     private static func list(_ names: [String]) -> String {
         names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
     }

@@ -23,16 +23,7 @@ public struct Conversion: Sendable {
         self.source = source
         let (stored, config) = try Self.read(source)
         if let architecture {
-            guard DiCoConfiguration.presets[architecture] != nil else {
-                let known = DiCoConfiguration.presets.keys.sorted()
-                let hint = nearestName(to: architecture, in: known).map { "did you mean \($0)?" }
-                throw ConversionError(
-                    "there is no architecture \"\(architecture)\"; \(hint ?? "known are " + known.joined(separator: ", "))"
-                )
-            }
-            let yaml = "{model: {kind: dico, preset: \(architecture)}, objective: {kind: ddpm}}"
-            let base = try SettingsNode(yaml: yaml, name: "--architecture \(architecture)", hasLines: false)
-            configuration = try CheckpointConfiguration(base.applying(overrides))
+            configuration = try Self.configuration(architecture, overrides: overrides)
         } else if let config, config["model"] != nil {
             configuration = try CheckpointConfiguration(
                 json: config.text, name: "\(source): config", overrides: overrides)
@@ -51,6 +42,34 @@ public struct Conversion: Sendable {
         }
         let model = architecture ?? configuration.model.name
         try ParameterDifferences(file: source, model: model, expected: expected, found: tensors).check()
+    }
+
+    /// Names of the published sizes.
+    public static var architectures: [String] {
+        (DiCoPreset.allCases.map(\.rawValue) + LINAPreset.allCases.map(\.rawValue)).sorted()
+    }
+
+    /// What a checkpoint of a published size says of itself.
+    /// - Throws: `ConversionError` when there is no such size; errors of the overrides.
+    public static func configuration(_ architecture: String, overrides: [SettingsOverride] = []) throws
+        -> CheckpointConfiguration
+    {
+        let kind: String
+        if DiCoPreset(rawValue: architecture) != nil {
+            kind = "{model: {kind: dico, preset: \(architecture)}, objective: {kind: ddpm}}"
+        } else if LINAPreset(rawValue: architecture) != nil {
+            kind = "{model: {kind: lina, preset: \(architecture)}, objective: {kind: flow}}"
+        } else {
+            let known = architectures
+            let hint = nearestName(to: architecture, in: known).map { "did you mean \($0)?" }
+            throw ConversionError(
+                "there is no architecture \"\(architecture)\"; \(hint ?? "known are " + known.joined(separator: ", "))"
+            )
+        }
+        let base = try SettingsNode(yaml: kind, name: "--architecture \(architecture)", hasLines: false)
+        var configuration = try CheckpointConfiguration(base.applying(overrides))
+        configuration.size = configuration.model.architecture.fixedSize ?? configuration.size
+        return configuration
     }
 
     private static func read(_ path: String) throws -> ([StoredTensor], JSONValue?) {

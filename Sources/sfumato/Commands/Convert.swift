@@ -10,6 +10,7 @@ struct Convert: ParsableCommand {
             Examples:
               sfumato convert DiCo-XL-3750K-256x256.pt dico-xl.safetensors --architecture dico-xl
               sfumato convert model/specifics/sigma=25.mat dncnn-25.safetensors
+              sfumato convert diffusion_pytorch_model.bin lina.safetensors --architecture lina-c2i-d48w1536
               sfumato convert outputs/cifar10-dico cifar10.safetensors --precision bfloat16
 
             Denoisers (DnCNN, FDnCNN, FFDNet, DRUNet, NAFNet; .mat of MatConvNet's SimpleNN too) are told by their names \
@@ -33,8 +34,10 @@ struct Convert: ParsableCommand {
     var source: String
     @Argument(help: "The checkpoint to write.", completion: .file(extensions: ["safetensors"]))
     var target: String
-    @Option(help: "What the weights belong to: dico-s, dico-b, dico-l, dico-xl or dico-h.")
+    @Option(help: "What the weights belong to: \(Conversion.architectures.joined(separator: ", ")).")
     var architecture: String?
+    @Flag(help: "Where weights do not fit, print every tensor that differs, one a line.")
+    var differences = false
     @Option(help: "How weights are stored.")
     var precision = Precision.float32
     @Flag(help: "Replace a file that exists.")
@@ -51,8 +54,14 @@ struct Convert: ParsableCommand {
             Terminal.note("\(TextTable.grouped(conversion.model.parameterCount)) parameters")
             return print(target)
         }
-        let conversion = try Conversion(
-            source: source, architecture: architecture, overrides: settings.overrides())
+        let conversion: Conversion
+        do {
+            conversion = try Conversion(
+                source: source, architecture: architecture, overrides: settings.overrides())
+        } catch let error as ParameterDifferences {
+            if differences { print(error.lines.joined(separator: "\n")) }
+            throw error
+        }
         try conversion.write(to: target, as: precision.type)
         let prefix = conversion.prefix.isEmpty ? "" : " (those named \(conversion.prefix)*)"
         Terminal.note("\(TextTable.grouped(conversion.parameterCount)) parameters\(prefix)")
