@@ -8,10 +8,13 @@ import Tensors
 /// Every case stands beside the machine's own matrix-product rate, measured right before and right after it, because
 /// the absolute speed of a shared machine drifts.
 public struct Benchmark {
+    /// Names of cases that are timed only when asked for.
+    public static let groups = BenchmarkCase.Group.allCases.map(\.rawValue)
+
     private let cases: [BenchmarkCase]
 
     /// - Parameters:
-    ///   - configs: files of `configs/`; empty for the project's standard cases.
+    ///   - configs: files of `configs/`, and names of groups of cases; empty for the project's standard cases.
     ///   - recipe: a sampling recipe whose checkpoint is timed as well, when it exists.
     /// - Throws: errors of reading them.
     public init(configs: [String], recipe: String? = nil) throws {
@@ -26,6 +29,10 @@ public struct Benchmark {
             cases += BenchmarkCase.denoisers
         }
         for path in configs {
+            if let group = BenchmarkCase.Group(rawValue: path) {
+                cases += group.cases
+                continue
+            }
             let name = splitPath(path).name
             let node = try SettingsNode(yamlFile: path)
             if RestorationConfiguration.describes(node) {

@@ -2,7 +2,8 @@ import Tensors
 
 /// Wall-clock times of repeated work.
 enum Timing {
-    /// Runs `work` once to warm up, then until `seconds` have passed and at least `minimum` times.
+    /// Runs `work` once to warm up, then until `seconds` have passed and at least `minimum` times; work that takes
+    /// longer than that many `seconds` is run once.
     /// - Returns: seconds per run, in the order they were taken.
     static func measure(
         seconds: Double = 1.5, minimum: Int = 3, maximum: Int = 1000, _ work: () throws -> Void
@@ -13,7 +14,10 @@ enum Timing {
         let clock = ContinuousClock()
         let begin = clock.now
         var times: [Double] = []
-        while times.count < maximum, times.count < minimum || (clock.now - begin).seconds < seconds {
+        while times.count < maximum {
+            let elapsed = (clock.now - begin).seconds
+            let isEnough = elapsed >= seconds && times.count >= minimum
+            if isEnough || !times.isEmpty && elapsed >= seconds * Double(minimum) { break }
             times.append(try clock.measure(work).seconds)
         }
         return times

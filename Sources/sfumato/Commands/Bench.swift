@@ -9,12 +9,15 @@ struct Bench: ParsableCommand {
             Examples:
               sfumato bench
               sfumato bench configs/cifar10-dico.yaml --threads 1 --json
+              sfumato bench attention
 
             Prints time, GFLOP/s and the share of the matrix-product peak, which is measured in the same run.
             """)
 
     @Argument(
-        help: "Files of configs/ to time; without any, the project's standard cases.", completion: .file())
+        help:
+            "Files of configs/ to time, or groups of cases: \(Benchmark.groups.joined(separator: ", ")). Without any, the project's standard cases.",
+        completion: .file())
     var configs: [String] = []
     @Flag(help: "Print the result as JSON.")
     var json = false
