@@ -25,7 +25,7 @@ extension Image {
             case .sixteenBit(let values): .sixteenBit(recolor(values, to: layout.channels))
             }
         var image = Image(width: width, height: height, channels: layout.channels, samples: converted)
-        image.texts = texts
+        (image.texts, image.exif) = (texts, exif)
         return image
     }
 
@@ -38,7 +38,7 @@ extension Image {
             case .clipped: values.map { UInt8(clamping: $0) }
             }
         var image = Image(width: width, height: height, channels: channels, samples: bytes)
-        image.texts = texts
+        (image.texts, image.exif) = (texts, exif)
         return image
     }
 

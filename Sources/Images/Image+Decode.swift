@@ -44,7 +44,10 @@ extension Image {
             throw Image.error(status, decoded, format: format, name: name, limit: pixelLimit)
         }
         self.init(adopting: decoded)
-        if let turn = ImageOrientation(format: format, bytes: bytes) { self = oriented(by: turn) }
+        guard var block = ExifBlock(format: format, file: bytes) else { return }
+        if let turn = block.orientation { self = oriented(by: turn) }
+        block.setUpright()
+        exif = block.bytes
     }
 
     private init(adopting decoded: sf_image) {

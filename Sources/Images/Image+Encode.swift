@@ -11,7 +11,8 @@ extension Image {
         case half
     }
 
-    /// A PNG file of this image: 8 or 16 bits, grey or RGB, with alpha if it has one, and its `texts`.
+    /// A PNG file of this image: 8 or 16 bits, grey or RGB, with alpha if it has one, and its `texts` and
+    /// `exif`.
     /// - Parameter compression: 0 (none) to 9 (smallest).
     /// - Throws: `ImageError` when a keyword is not 1 to 79 Latin-1 characters, or memory runs out.
     public func pngBytes(compression: Int = 6, name: String = "image") throws -> [UInt8] {
@@ -30,10 +31,12 @@ extension Image {
                 pixels, Int32(width), Int32(height), Int32(channels), Int32(bitDepth),
                 Int32(min(max(compression, 0), 9)), chunks, Int32(chunks.count), &file)
         }
-        return try Self.adopt(&file, status, name: name)
+        let bytes = try Self.adopt(&file, status, name: name)
+        return exif.map { ExifBlock.insert($0, intoPNG: bytes) } ?? bytes
     }
 
-    /// A JPEG file of this image, after reducing it to 8 bits and dropping alpha.
+    /// A JPEG file of this image, after reducing it to 8 bits and dropping alpha, with its `exif` where that is below
+    /// 64 KiB.
     /// - Parameter quality: 1 (worst) to 100.
     public func jpegBytes(quality: Int = 90, chroma: Chroma = .half, name: String = "image") throws -> [UInt8]
     {
@@ -49,7 +52,8 @@ extension Image {
                 chroma == .half ? 1 : 0,
                 &file)
         }
-        return try Self.adopt(&file, status, name: name)
+        let bytes = try Self.adopt(&file, status, name: name)
+        return exif.map { ExifBlock.insert($0, intoJPEG: bytes) } ?? bytes
     }
 
     /// Writes a PNG or JPEG file, as the name's extension says; the file appears complete or not at all.

@@ -11,7 +11,7 @@ extension Image {
                 .sixteenBit(pick(values, width: width, height: height, source: source))
             }
         var image = Image(width: width, height: height, channels: channels, samples: rearranged)
-        image.texts = texts
+        (image.texts, image.exif) = (texts, exif)
         return image
     }
 

@@ -15,6 +15,8 @@ public struct Image: Sendable, Hashable {
     public internal(set) var samples: Samples
     /// Text stored with the picture (PNG text chunks), in file order.
     public var texts: [ImageText] = []
+    /// What a camera wrote beside the picture (EXIF, a TIFF block), its orientation upright; nil where there is nothing.
+    public var exif: [UInt8]?
 
     /// An 8-bit image from samples in memory order `[height, width, channels]`.
     public init(width: Int, height: Int, channels: Int, samples: [UInt8]) {

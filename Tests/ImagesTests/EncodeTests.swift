@@ -40,6 +40,48 @@ func testImage(_ width: Int, _ height: Int, _ channels: Int, depth: Int = 8) -> 
         #expect(texts == image.texts)
     }
 
+    /// A TIFF block of one directory: the maker "ab", and an orientation.
+    static func exif(orientation: UInt8, isLittle: Bool) -> [UInt8] {
+        func number(_ value: Int, _ length: Int) -> [UInt8] {
+            let digits = (0..<length).map { UInt8(value >> (8 * $0) & 0xFF) }
+            return isLittle ? digits : digits.reversed()
+        }
+        let head = Array((isLittle ? "II" : "MM").utf8) + number(42, 2) + number(8, 4)
+        let maker = number(0x010F, 2) + number(2, 2) + number(3, 4) + Array("ab\0\0".utf8)
+        let turn = number(0x0112, 2) + number(3, 2) + number(1, 4) + number(Int(orientation), 2) + [0, 0]
+        return head + number(2, 2) + maker + turn + number(0, 4)
+    }
+
+    @Test(arguments: [true, false]) func `EXIF goes with the picture, which stands upright when it is read`(
+        _ isLittle: Bool
+    ) throws {
+        var image = testImage(6, 4, 3)
+        image.exif = Self.exif(orientation: 6, isLittle: isLittle)
+        for bytes in [try image.pngBytes(), try image.jpegBytes(quality: 95)] {
+            let upright = try Image(decoding: ByteSlice(bytes))
+            #expect((upright.width, upright.height) == (4, 6))
+            #expect(upright.exif == Self.exif(orientation: 1, isLittle: isLittle))
+            // Read again it is not turned again.
+            let again = try Image(decoding: ByteSlice(upright.pngBytes()))
+            #expect(again == upright)
+        }
+        let turned = try Image(decoding: ByteSlice(image.pngBytes()))
+        #expect(turned.samples == image.oriented(by: .turnClockwise).samples)
+        #expect(turned.converted(to: .grey).exif == turned.exif)
+    }
+
+    @Test(arguments: [0, 7, 9, 12, 20, 31])
+    func `EXIF cut short, or larger than a JPEG can hold, does no harm`(
+        _ count: Int
+    ) throws {
+        var image = testImage(6, 4, 3)
+        image.exif = Array(Self.exif(orientation: 6, isLittle: true).prefix(count))
+        #expect(try Image(decoding: ByteSlice(image.pngBytes())).exif == image.exif)
+        image.exif = [UInt8](repeating: 0, count: 70_000)
+        #expect(try Image(decoding: ByteSlice(image.jpegBytes())).exif == nil)
+        #expect(try Image(decoding: ByteSlice(image.pngBytes())).exif == image.exif)
+    }
+
     @Test(arguments: ["", String(repeating: "k", count: 80), "朦朧"])
     func `an impossible keyword is refused`(keyword: String) {
         var image = testImage(3, 2, 3)

@@ -10,6 +10,7 @@ struct PictureCanvas {
     /// Channels without alpha.
     let colours: Int
     private let texts: [ImageText]
+    private let exif: [UInt8]?
     private let isDeep: Bool
     // One of the two is empty: samples inside an enumeration could not be changed in place.
     private var bytes: [UInt8] = []
@@ -18,7 +19,7 @@ struct PictureCanvas {
     init(_ image: Image) {
         (width, height, channels) = (image.width, image.height, image.channels)
         colours = image.hasAlpha ? image.channels - 1 : image.channels
-        texts = image.texts
+        (texts, exif) = (image.texts, image.exif)
         switch image.samples {
         case .eightBit(let values): (bytes, isDeep) = (values, false)
         case .sixteenBit(let values): (words, isDeep) = (values, true)
@@ -29,7 +30,7 @@ struct PictureCanvas {
         var image = Image(
             width: width, height: height, channels: channels,
             samples: isDeep ? .sixteenBit(words) : .eightBit(bytes))
-        image.texts = texts
+        (image.texts, image.exif) = (texts, exif)
         return image
     }
 

@@ -15,7 +15,7 @@ struct Denoise: ParsableCommand {
 
             Without a model, the one that ships with the project is used (samplers/\(DenoisingRecipe.usualName).yaml). \
             DnCNN, FDnCNN, FFDNet, DRUNet and NAFNet run from published files (.safetensors, .pth, .mat) as from runs of \
-            sfumato train, DiCo from runs. Depth, alpha and texts of an image are kept; results are PNG unless --out names a .jpg. A grey \
+            sfumato train, DiCo from runs. Depth, alpha, texts and EXIF of an image are kept; results are PNG unless --out names a .jpg. A grey \
             model does the channels of a colour image one by one. With --reference or --add-noise, PSNR and SSIM are \
             printed: samples rounded as they are stored, no border left out. A file that cannot be denoised is reported, \
             the rest goes on, and the exit status is 1.

@@ -17,6 +17,7 @@ import Testing
         }
         var image = Image(width: width, height: height, channels: channels, samples: samples)
         image.texts = [ImageText("Author", "nobody")]
+        image.exif = Array("II*\0\u{08}\0\0\0\0\0".utf8)
         return image
     }
 
@@ -59,12 +60,12 @@ import Testing
         for (u, v) in zip(a.scalars, b.scalars) { #expect(abs(u - v) <= 1e-5) }
     }
 
-    @Test(arguments: 1...4) func `depth, alpha, size and texts are kept`(_ channels: Int) throws {
+    @Test(arguments: 1...4) func `depth, alpha, size, texts and EXIF are kept`(_ channels: Int) throws {
         let image = Self.picture(23, 17, channels: channels)
         for network in [TinyDenoiser.chain, TinyDenoiser.colour] {
             let result = try #require(try Self.denoiser(network).denoise(image)).image
             #expect((result.width, result.height, result.channels) == (23, 17, channels))
-            #expect(result.bitDepth == 16 && result.texts == image.texts)
+            #expect(result.bitDepth == 16 && result.texts == image.texts && result.exif == image.exif)
             #expect(result != image)
             guard image.hasAlpha else { continue }
             for pixel in 0..<23 * 17 {
