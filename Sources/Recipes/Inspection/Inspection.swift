@@ -27,6 +27,7 @@ public struct Inspection: Sendable {
     public enum Subject: Sendable {
         case generator(CheckpointConfiguration)
         case denoiser(RestorationCheckpoint, sigmas: ClosedRange<Double>?)
+        case autoencoder(AutoencoderCheckpoint)
     }
 
     public let source: String
@@ -45,10 +46,7 @@ public struct Inspection: Sendable {
     public init(path: String, size: ImageSize?, overrides: [SettingsOverride] = []) throws {
         if path.hasSuffix(".yaml") {
             let node = try SettingsNode(yamlFile: path).applying(overrides)
-            try self.init(
-                RestorationConfiguration.describes(node)
-                    ? Contents(denoiser: RestorationConfiguration(node))
-                    : Contents(generator: TrainingConfiguration(node)), source: path, size: size)
+            try self.init(Contents(training: node), source: path, size: size)
         } else {
             try self.init(Contents(weights: path, overrides), source: path, size: size)
         }

@@ -13,6 +13,21 @@ extension Inspection {
         var digest: String?
         var metadata: [String: String] = [:]
 
+        /// - Parameter training: a file of `configs/`.
+        init(training node: SettingsNode) throws {
+            if RestorationConfiguration.describes(node) {
+                try self.init(denoiser: RestorationConfiguration(node))
+            } else if AutoencoderConfiguration.describes(node) {
+                try self.init(autoencoder: AutoencoderConfiguration(node))
+            } else {
+                try self.init(generator: TrainingConfiguration(node))
+            }
+        }
+
+        init(autoencoder training: AutoencoderConfiguration) {
+            subject = .autoencoder(AutoencoderCheckpoint(model: training.model, training: training))
+        }
+
         init(generator training: TrainingConfiguration) {
             var configuration = CheckpointConfiguration(model: training.model)
             configuration.objective = training.objective
@@ -34,6 +49,8 @@ extension Inspection {
                 let node = try SettingsNode(yaml: config.text, name: "\(path): config", hasLines: false)
                 if RestorationConfiguration.describes(node) {
                     try self.init(denoiser: path, RestorationCheckpoint(node.applying(overrides)))
+                } else if AutoencoderConfiguration.describes(node) {
+                    try self.init(autoencoder: path, AutoencoderCheckpoint(node.applying(overrides)))
                 } else {
                     try self.init(generator: Checkpoint(path: path), path, overrides)
                 }
@@ -64,6 +81,15 @@ extension Inspection {
             tensors = checkpoint.tensors
         }
 
+        private init(autoencoder path: String, _ configuration: AutoencoderCheckpoint) throws {
+            _ = try LoadedAutoencoder(path: path)
+            subject = .autoencoder(configuration)
+            // A run's state holds the discriminator as well.
+            tensors = try Checkpoint(path: path).tensors.filter {
+                !$0.name.hasPrefix(AutoencoderRun.discriminatorPrefix)
+            }
+        }
+
         /// - Parameter configuration: nil where names and shapes tell the network.
         private init(denoiser path: String, _ configuration: RestorationCheckpoint?) throws {
             let model = try DenoisingModel(path: path)
@@ -84,6 +110,7 @@ extension Inspection.Subject {
         switch self {
         case .generator(let configuration): configuration.model.name
         case .denoiser(let configuration, _): configuration.model.name
+        case .autoencoder(let configuration): configuration.model.name
         }
     }
 
@@ -91,6 +118,7 @@ extension Inspection.Subject {
         switch self {
         case .generator(let configuration): configuration.node
         case .denoiser(let configuration, _): configuration.node
+        case .autoencoder(let configuration): configuration.node
         }
     }
 
@@ -99,12 +127,13 @@ extension Inspection.Subject {
         switch self {
         case .generator(let configuration): configuration.size
         case .denoiser(let configuration, _): configuration.training?.data.size ?? ImageSize(256)
+        case .autoencoder(let configuration): configuration.model.frvae.fixedSize
         }
     }
 
     func stageName(of parameter: String) -> String {
         switch self {
-        case .generator: String(parameter.prefix { $0 != "." })
+        case .generator, .autoencoder: String(parameter.prefix { $0 != "." })
         case .denoiser(let configuration, _): configuration.model.network.stageName(of: parameter)
         }
     }
@@ -120,6 +149,14 @@ extension Inspection.Subject {
                 ModelStage(
                     name: $0.name, parameterCount: $0.parameters, multiplyAccumulates: $0.multiplyAccumulates)
             }
+        case .autoencoder(let configuration):
+            let model = configuration.model.frvae
+            guard size == model.fixedSize else {
+                throw SettingsError(
+                    origin: origin, key: "size",
+                    problem: "must be \(model.fixedSize) for this FR-VAE, found \(size)")
+            }
+            return try model.stages()
         }
     }
 
@@ -129,6 +166,13 @@ extension Inspection.Subject {
         case .generator(let configuration):
             return configuration.classes.isEmpty
                 ? [] : ["classes     \(configuration.classes.joined(separator: ", "))"]
+        case .autoencoder(let configuration):
+            let quantizer = configuration.model.frvae.quantizer
+            let grids = quantizer.pyramid.grids
+            return [
+                "codes       \(grids.map(\.count).reduce(0, +)) of \(quantizer.vocabulary), grids "
+                    + grids.map { "\($0)" }.joined(separator: ", ")
+            ]
         case .denoiser(let configuration, let sigmas):
             let network = configuration.model.network
             let features = size.width * size.height * network.featureWidth * 4

@@ -65,34 +65,15 @@ extension TokenModelConfiguration: ModelArchitecture {
         return stages
     }
 
-    /// How often each scalar of a parameter is multiplied.
+    /// How often each scalar of a parameter is multiplied; of the tokenizer, only what decodes.
     private func positions(_ name: String, _ shape: Shape) -> Int {
-        let parts = name.split(separator: ".")
-        guard shape.rank >= 2, parts.last == "weight", !name.contains("emb") || name.hasPrefix("word") else {
-            return 0
+        let place = TokenModel.tokenizerName + "."
+        if name.hasPrefix(place) {
+            return tokenizer.positions(String(name.dropFirst(place.count)), shape).decoding
         }
-        if parts[0] == "tokenizer" { return tokenizerPositions(parts.dropFirst().map(String.init)) }
+        let isTable = name.contains("emb") && !name.hasPrefix("word_embed")
+        guard shape.rank >= 2, name.hasSuffix(".weight"), !isTable else { return 0 }
         let isModulation = name.contains("ada") || name.contains(".ca.")
         return isModulation ? grids.count : grids.map(\.count).reduce(0, +)
     }
-
-    /// Only what decodes is used in drawing.
-    private func tokenizerPositions(_ parts: [String]) -> Int {
-        let finest = (grids.last ?? Grid(0)).count
-        let last = tokenizer.codec.multipliers.count - 1
-        switch parts[0] {
-        case "post_quant_conv": return finest
-        case "quantize":
-            return parts.contains("quant_resi") ? finest * grids.count / max(1, refinementCount) : 0
-        case "decoder" where parts[1] == "up":
-            // A level's upsampling convolves at the size of the next finer one.
-            let level = (Int(parts[2]) ?? 0) - (parts.contains("upsample") ? 1 : 0)
-            return finest << (2 * (last - level))
-        case "decoder" where parts[1] == "conv_out": return finest << (2 * last)
-        case "decoder": return finest
-        default: return 0
-        }
-    }
-
-    private var refinementCount: Int { tokenizer.quantizer.refinementCount }
 }
