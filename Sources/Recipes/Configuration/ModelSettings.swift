@@ -91,7 +91,9 @@ extension ModelSettings {
     public var sizeMultiple: Int { architecture.sizeMultiple }
 
     /// Whether predictions without a label exist, which classifier-free guidance needs.
-    public var canDropLabels: Bool { classCount > 0 && labelDropout > 0 }
+    public var canDropLabels: Bool {
+        (classCount > 0 || architecture.readsPrompts) && labelDropout > 0
+    }
 
     /// Whether the network denoises whole images.
     var isDenoiser: Bool {

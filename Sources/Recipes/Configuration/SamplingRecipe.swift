@@ -67,6 +67,11 @@ public struct SamplingRecipe: Settings, Hashable {
         if let image = sampler.bands?.from, image == written.sampler.bands?.from, !image.hasPrefix("/") {
             sampler.bands?.from = joinPath(folder, image)
         }
+        if let prompts = sampler.masked?.prompts, prompts == written.sampler.masked?.prompts,
+            !prompts.hasPrefix("/")
+        {
+            sampler.masked?.prompts = joinPath(folder, prompts)
+        }
     }
 }
 

@@ -24,6 +24,7 @@ public struct GenerationPlan: Sendable {
     public init(model: LoadedModel, recipe: SamplingRecipe, seeds: [UInt64]) throws {
         var recipe = recipe
         recipe.sampler.bands = try recipe.sampler.bands?.resolved()
+        recipe.sampler.masked = try recipe.sampler.masked?.resolved()
         let settings = model.configuration.model
         let size = recipe.size ?? model.configuration.size
         try settings.check(size, origin: model.path, key: "size")
@@ -33,12 +34,6 @@ public struct GenerationPlan: Sendable {
                 "\(model.path): was not trained without labels, so it cannot be guided; set guidance.scale to 1"
             )
         }
-        let names = recipe.classes ?? Self.allClasses(model)
-        let labels = try names.map(model.label)
-        items = seeds.map { seed in
-            let label = labels[Int(seed % UInt64(labels.count))]
-            return Item(seed: seed, label: label, className: model.className(label))
-        }
         do {
             try settings.architecture.check(recipe.sampler, for: model.configuration.objective)
             sampler = try model.network.imageSampler(
@@ -46,11 +41,34 @@ public struct GenerationPlan: Sendable {
         } catch let error as ConfigurationError {
             throw GenerationError("\(model.path): for this model \(error)")
         }
+        let subjects = sampler.subjects
+        let names = recipe.classes ?? subjects ?? Self.allClasses(model)
+        guard !names.isEmpty else {
+            throw GenerationError(
+                "\(model.path): is told what to draw by prompts; give them with --set masked.prompts=FILE")
+        }
+        let labels = try names.map { name in
+            try subjects.map { try Self.place(of: name, in: $0, model) } ?? model.label(name)
+        }
+        items = seeds.map { seed in
+            let place = Int(seed % UInt64(labels.count))
+            let name = subjects == nil ? model.className(labels[place]) : names[place]
+            return Item(seed: seed, label: labels[place], className: name)
+        }
         recipe.checkpoint = recipe.checkpoint ?? model.path
         recipe.size = size
         recipe.classes = names
         self.model = model
         self.recipe = recipe
+    }
+
+    private static func place(of name: String, in subjects: [String], _ model: LoadedModel) throws -> Int? {
+        if name == "none" { return nil }
+        if let place = subjects.firstIndex(of: name) { return place }
+        let hint = nearestName(to: name, in: subjects).map { "did you mean \"\($0)\"?" }
+        throw GenerationError(
+            "\(model.path): there is no prompt \"\(name)\"; "
+                + (hint ?? "known are " + subjects.prefix(20).joined(separator: ", ")))
     }
 
     private static func allClasses(_ model: LoadedModel) -> [String] {

@@ -72,6 +72,7 @@ extension LINASettings: ModelArchitecture {
     public var name: String { "LINA" }
     public var inputChannels: Int { network.inputChannels }
     public var classCount: Int { network.classCount }
+    public var readsPrompts: Bool { network.textSize > 0 }
     public var labelDropout: Double { network.conditionDropout }
     public var sizeMultiple: Int { network.patchSize }
     public var fixedSize: ImageSize? { ImageSize(width: network.width, height: network.height) }

@@ -24,6 +24,11 @@ public struct MaskedSamplingSettings: Settings, Hashable {
     public var firstGuidance = 1.0
     /// Factor on a token's noise: on what it begins as, and with solver ddpm on that of the steps instead (MAR).
     public var temperature = 1.0
+    /// Of models that read prompts: a safetensors file with an embedded prompt `[tokens, width]` under each name;
+    /// `classes` chooses among the names.
+    public var prompts: String?
+    /// SHA-256 of that file; another file is then an error.
+    public var promptsDigest: String?
 
     public init() {}
 
@@ -62,6 +67,8 @@ struct MaskedSampler: ImageSampler {
     private let head: any TokenSampler
     /// Guidance scale of each step.
     private let guidance: [Double]
+    /// Nil for a model with classes.
+    private let prompts: PromptFile?
 
     /// - Throws: `ConfigurationError` when the model cannot draw so.
     init(_ model: LINA, _ settings: SamplerSettings, objective: ObjectiveSettings) throws {
@@ -70,6 +77,11 @@ struct MaskedSampler: ImageSampler {
         masked = settings.masked ?? .defaults
         let count = model.tokenGrid.count
         try masked.check(tokens: count)
+        let textSize = model.configuration.textSize
+        guard textSize > 0 || masked.prompts == nil else {
+            throw ConfigurationError(field: "masked.prompts", demand: "left out: the model has classes")
+        }
+        prompts = try masked.prompts.map { try PromptFile(path: $0, width: textSize) }
         head = try Self.tokenSampler(settings, objective: objective)
         let counts = masked.schedule.counts(tokens: count, steps: masked.steps)
         let remaining = counts.indices.map { count - counts[...$0].reduce(0, +) }
@@ -106,6 +118,8 @@ struct MaskedSampler: ImageSampler {
     }
 
     var stepCount: Int { guidance.count }
+
+    var subjects: [String]? { model.configuration.textSize > 0 ? prompts?.names ?? [] : nil }
 
     var facts: [(name: String, value: String)] {
         var facts = [
@@ -148,6 +162,11 @@ struct MaskedSampler: ImageSampler {
         PatchEmbedding.image(of: tokens, grid: model.tokenGrid, patchSize: model.configuration.patchSize)
     }
 
+    private func condition(_ label: Int?) -> Tensor {
+        guard model.configuration.textSize > 0 else { return model.condition(labels: [label]) }
+        return model.condition(prompts: [label.flatMap { prompts?.prompts[$0] }])
+    }
+
     private func makeRun(_ item: GenerationPlan.Item) -> MaskedRun {
         let seeds = [item.seed]
         let order = RandomStream(seed: item.seed).stream(named: "token order")
@@ -155,8 +174,8 @@ struct MaskedSampler: ImageSampler {
         let factor = Float(masked.temperature)
         let isAncestral = settings.solver == .ddpm
         return MaskedRun(
-            model, sampler: head, condition: model.condition(labels: [item.label]),
-            reference: settings.guidance.isOn ? model.condition(labels: [nil]) : nil,
+            model, sampler: head, condition: condition(item.label),
+            reference: settings.guidance.isOn ? condition(nil) : nil,
             plan: masked.schedule.plan(orders: [order], steps: masked.steps), guidance: guidance
         ) { step, tokens in
             ScaledTokenNoise(

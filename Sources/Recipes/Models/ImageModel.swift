@@ -33,12 +33,18 @@ public protocol ImageSampler: Sendable {
     var stepCount: Int { get }
     /// How it draws, for people: a line each, as in ("solver", "heun, 20 steps").
     var facts: [(name: String, value: String)] { get }
+    /// What images can show, where that is something else than the model's classes: labels count these.
+    var subjects: [String]? { get }
 
     /// - Parameter onStep: hears of every step; false stops.
     /// - Returns: `[N, H, W, C]`; nil when stopped.
     func samples(
         _ items: [GenerationPlan.Item], size: ImageSize, onStep: (ImageSamplerStep) throws -> Bool
     ) rethrows -> Tensor?
+}
+
+extension ImageSampler {
+    public var subjects: [String]? { nil }
 }
 
 /// One step of a batch.

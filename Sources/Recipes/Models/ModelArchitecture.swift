@@ -13,7 +13,9 @@ public protocol ModelArchitecture: Sendable {
     var inputChannels: Int { get }
     /// 0 without classes.
     var classCount: Int { get }
-    /// Probability of training without the label.
+    /// Whether the network is told what to draw by embedded prompts instead of classes.
+    var readsPrompts: Bool { get }
+    /// Probability of training without the label or prompt.
     var labelDropout: Double { get }
     /// Width and height must be multiples of this.
     var sizeMultiple: Int { get }
@@ -39,6 +41,7 @@ public protocol ModelArchitecture: Sendable {
 }
 
 extension ModelArchitecture {
+    public var readsPrompts: Bool { false }
     public var fixedSize: ImageSize? { nil }
     public func isTrained(_ parameter: String) -> Bool { true }
     public var ownObjective: String? { nil }

@@ -1,9 +1,10 @@
 import Backbones
 import Layers
-import Recipes
 import Tensors
 import Testing
 import Training
+
+@testable import Recipes
 
 @Suite struct LINATrainingTests {
     private func configuration(_ mixer: LINAMixer) -> LINAConfiguration {
@@ -43,9 +44,12 @@ import Training
         let (begin, end) = (losses.prefix(20).reduce(0, +) / 20, losses.suffix(20).reduce(0, +) / 20)
         #expect(end < begin / 3, "\(begin) → \(end)")
 
-        var generation = MaskedGeneration()
-        (generation.steps, generation.headSteps, generation.guidance) = (6, 10, 1)
-        let images = generation.images(model, labels: [0, 1], seeds: [1, 2])
+        var settings = SamplerSettings()
+        (settings.steps, settings.masked) = (10, .defaults)
+        settings.masked?.steps = 6
+        let sampler = try MaskedModel(model).imageSampler(settings, objective: .flow(.defaults))
+        let items = [0, 1].map { GenerationPlan.Item(seed: UInt64($0 + 1), label: $0, className: "") }
+        let images = try #require(sampler.samples(items, size: ImageSize(4)) { _ in true })
         let truth = batch(2).images.scalars
         let wrong = zip(images.scalars, truth).count { $0 * $1 <= 0 }
         #expect(wrong <= 3, "\(wrong) of \(truth.count) scalars have the wrong sign")

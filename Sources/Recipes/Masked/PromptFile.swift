@@ -1,0 +1,54 @@
+import Archives
+import Checkpoints
+import Layers
+import Tensors
+
+/// Prompts that another program has embedded: a safetensors file with one tensor `[L, E]` for each, under its name.
+struct PromptFile: Sendable {
+    /// In alphabetical order.
+    let names: [String]
+    /// `[L, E]` each.
+    let prompts: [Tensor]
+
+    /// - Parameter width: E that the model reads.
+    /// - Throws: `FileError`, `CheckpointFileError` when the file is damaged, empty, or holds something else.
+    init(path: String, width: Int) throws {
+        let tensors = try SafetensorsFile(path: path).tensors.sorted { $0.name < $1.name }
+        guard !tensors.isEmpty else {
+            throw CheckpointFileError(
+                file: path, problem: "holds no prompt; give each as a tensor [tokens, \(width)]")
+        }
+        prompts = try tensors.map { stored in
+            var shape = stored.shape
+            if shape.count == 3, shape[0] == 1 { shape.removeFirst() }
+            guard shape.count == 2, shape[0] > 0, shape[1] == width else {
+                throw CheckpointFileError(
+                    file: path,
+                    problem: "\(stored.name) is \(stored.shape), the model reads prompts [tokens, \(width)]")
+            }
+            guard stored.floats.allSatisfy(\.isFinite) else {
+                throw CheckpointFileError(
+                    file: path, problem: "\(stored.name) has values that are not finite")
+            }
+            return Tensor(shape: Shape(shape), scalars: stored.floats)
+        }
+        names = tensors.map(\.name)
+    }
+}
+
+extension MaskedSamplingSettings {
+    /// The same with the digest of the prompts' file.
+    /// - Throws: `GenerationError` when it is another file than the one the digest tells; `FileError`.
+    func resolved() throws -> MaskedSamplingSettings {
+        guard let prompts else { return self }
+        let digest = SHA256.hexadecimal(try MappedFile(path: prompts).slice)
+        if let promptsDigest, promptsDigest != digest {
+            throw GenerationError(
+                "\(prompts): is not the file of prompts that was used (sha256 \(promptsDigest.prefix(12))…, found "
+                    + "\(digest.prefix(12))…); give the right one with --set masked.prompts=FILE")
+        }
+        var result = self
+        result.promptsDigest = digest
+        return result
+    }
+}
