@@ -86,7 +86,7 @@ import Testing
     @Test func `the plan says how tokens are drawn`() throws {
         let text = try plan(Self.guided).description
         for line in [
-            "model       LINA", "tokens      6 in 4 steps, rounded cosine",
+            "model       LINA", "tokens      6 in 3 steps, rounded cosine",
             "solver      ddim, 3 steps for each token", "ramp        linear from 1.0", "guidance    2.0",
         ] {
             #expect(text.contains(line), "\(line)")
