@@ -99,6 +99,14 @@ public struct BenchmarkResults: Sendable {
         /// Most tensor memory in use at once.
         public var megabytes: Double
 
+        public init(
+            name: String, milliseconds: Double, imagesPerSecond: Double, gigaflops: Double, peak: Double,
+            megabytes: Double
+        ) {
+            (self.name, self.milliseconds, self.imagesPerSecond) = (name, milliseconds, imagesPerSecond)
+            (self.gigaflops, self.peak, self.megabytes) = (gigaflops, peak, megabytes)
+        }
+
         public var share: Double { gigaflops / peak }
     }
 
@@ -106,6 +114,8 @@ public struct BenchmarkResults: Sendable {
     public var matrixProduct = 0.0
     public var copyBandwidth = 0.0
     public var rows: [Row] = []
+
+    public init(threads: Int) { self.threads = threads }
 
     public var text: String {
         var table = TextTable([

@@ -2,26 +2,11 @@ import Layers
 import Tensors
 
 extension BenchmarkCase {
-    /// Cases that are timed only when asked for by name.
-    enum Group: String, CaseIterable {
-        case attention
-        case linearAttention = "linear-attention"
-        case softmaxAttention = "softmax-attention"
-
-        var cases: [BenchmarkCase] {
-            switch self {
-            case .attention: Self.linearAttention.cases + Self.softmaxAttention.cases
-            case .linearAttention: BenchmarkCase.linearAttention
-            case .softmaxAttention: BenchmarkCase.softmaxAttention
-            }
-        }
-    }
-
     private static let sides = [16, 32, 64, 128]
     private static let (width, heads) = (768, 12)
 
     /// LINA's mixer: division form, depthwise convolution, gates on keys and values.
-    private static var linearAttention: [BenchmarkCase] {
+    static var linearAttention: [BenchmarkCase] {
         sides.flatMap { side in
             let core = 2 * width / heads + 25
             return [false, true].map { isTraining in
@@ -35,7 +20,7 @@ extension BenchmarkCase {
         }
     }
 
-    private static var softmaxAttention: [BenchmarkCase] {
+    static var softmaxAttention: [BenchmarkCase] {
         sides.flatMap { side in
             [false, true].map { isTraining in
                 attention("softmax", side: side, core: 2 * side * side, isTraining: isTraining) {

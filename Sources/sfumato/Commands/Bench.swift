@@ -10,6 +10,7 @@ struct Bench: ParsableCommand {
               sfumato bench
               sfumato bench configs/cifar10-dico.yaml --threads 1 --json
               sfumato bench attention
+              sfumato bench --json > before.json; sfumato bench --compare before.json
 
             Prints time, GFLOP/s and the share of the matrix-product peak, which is measured in the same run.
             """)
@@ -21,14 +22,19 @@ struct Bench: ParsableCommand {
     var configs: [String] = []
     @Flag(help: "Print the result as JSON.")
     var json = false
+    @Option(help: "Print the cases beside those of an earlier run's JSON.", completion: .file())
+    var compare: String?
     @OptionGroup var compute: ThreadOptions
 
     func run() throws {
         compute.apply()
+        let comparison = try compare.map(BenchmarkComparison.init(path:))
         let results = try Benchmark(
             configs: configs, recipe: configs.isEmpty ? try? ProjectFiles.recipe("cifar10-dico") : nil
         ).run { Terminal.status($0) }
         Terminal.endStatus()
-        if json { results.json.printLine() } else { print(results.text) }
+        if json { return results.json.printLine() }
+        print(results.text)
+        if let comparison { print("\n" + comparison.text(results)) }
     }
 }
