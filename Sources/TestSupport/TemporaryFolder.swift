@@ -1,6 +1,7 @@
 import Foundation
 
 /// Runs `body` with the path of a fresh folder, which is removed afterwards.
+@discardableResult
 public func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
     let folder = FileManager.default.temporaryDirectory.path + "/sfumato-test-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
