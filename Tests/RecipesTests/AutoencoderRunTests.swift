@@ -100,6 +100,29 @@ import Training
         }
     }
 
+    @Test func `codes that are hardly used take the place of data, and a resumed run agrees`() throws {
+        try withTemporaryFolder { folder in
+            let loss = "{restart: {every: 2, share: 0.9}}"
+            func codebook(_ name: String, _ file: String = "checkpoints/step-00000002.safetensors") throws
+                -> [Float]
+            {
+                let state = try TrainingState(path: joinPath(folder, "\(name)/\(file)"))
+                return try #require(state.model["quantize.embedding.weight"]).scalars
+            }
+            try train(configuration(steps: 2, loss: loss), folder + "/on")
+            try train(configuration(steps: 2, loss: "{}"), folder + "/off")
+            let (on, off) = (try codebook("on"), try codebook("off"))
+            let moved = (0..<16).filter { on[$0 * 4..<$0 * 4 + 4] != off[$0 * 4..<$0 * 4 + 4] }
+            #expect(moved.count >= 2)
+            // Fresh codes lie within 1/16 of zero, latents do not.
+            #expect(moved.contains { code in on[code * 4..<code * 4 + 4].contains { abs($0) > 0.1 } })
+            try train(configuration(steps: 4, loss: loss), folder + "/whole")
+            try train(configuration(steps: 4, loss: loss), folder + "/on", resume: true)
+            let last = "checkpoints/step-00000004.safetensors"
+            #expect(try codebook("on", last) == codebook("whole", last))
+        }
+    }
+
     @Test func `empty bands are warned of`() throws {
         let literal = try configuration(
             quantizer: "pyramid: {grids: [1, 2, 3, 4], bands: radialTokens, sizing: spectral}", loss: "{}")

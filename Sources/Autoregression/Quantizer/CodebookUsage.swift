@@ -34,4 +34,44 @@ public enum CodebookUsage {
             }
         }
     }
+
+    /// Puts vectors of the data in the place of codes that are hardly used (random restarts, Jukebox,
+    /// arXiv 2005.00341), in place.
+    /// - Parameters:
+    ///   - codebook: `[K, C]`.
+    ///   - usage: the running statistics `[n, K]`.
+    ///   - targets: what the levels of a batch had to code, `[N, h, w, C]`.
+    ///   - share: of the uses that a code would have if all were used alike; below it a code is replaced.
+    ///   - stream: decides which vectors are taken.
+    /// - Returns: how many codes were replaced.
+    @discardableResult public static func restart(
+        _ codebook: Tensor, usage: Tensor, targets: [Tensor], share: Double, stream: RandomStream
+    ) -> Int {
+        let (size, width) = (codebook.shape[0], codebook.shape[1])
+        let vectors = targets.map(\.scalars)
+        let counts = vectors.map { $0.count / width }
+        let total = counts.reduce(0, +)
+        guard total > 0 else { return 0 }
+        let uses = usage.withScalars { values in
+            (0..<size).map { code in
+                (0..<usage.shape[0]).reduce(0) { $0 + Double(values[$1 * size + code]) }
+            }
+        }
+        let border = share * Double(total) / Double(size)
+        let unused = uses.indices.filter { uses[$0] < border }
+        codebook.withMutableScalars { rows in
+            for code in unused {
+                var place = stream.integer(below: total, at: UInt64(code))
+                var level = 0
+                while place >= counts[level] {
+                    place -= counts[level]
+                    level += 1
+                }
+                for channel in 0..<width {
+                    rows[code * width + channel] = vectors[level][place * width + channel]
+                }
+            }
+        }
+        return unused.count
+    }
 }

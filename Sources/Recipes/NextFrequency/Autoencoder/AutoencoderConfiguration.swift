@@ -43,6 +43,8 @@ public struct AutoencoderLossSettings: Settings, Hashable {
     public var codeWeight = 1.0
     /// A discriminator; absent for none.
     public var adversarial: AdversarialSettings?
+    /// Gives codes that are hardly used a new place among the data; absent to leave them.
+    public var restart: RestartSettings?
 
     public static var defaults: AutoencoderLossSettings { AutoencoderLossSettings() }
 
@@ -76,6 +78,25 @@ public struct AdversarialSettings: Settings, Hashable {
         // Backwards from one patch: two convolutions of stride 1 take one place each, the others halve.
         (0..<layers).reduce(3) { side, _ in 2 * side }
     }
+}
+
+/// Random restarts of codes (Jukebox, arXiv 2005.00341).
+public struct RestartSettings: Settings, Hashable {
+    /// Steps between restarts.
+    public var every = 50
+    /// A code used less often than this share of an even use of all is restarted.
+    public var share = 0.1
+    /// The last step with a restart; absent for the run's.
+    public var lastStep: Int?
+
+    public static var defaults: RestartSettings { RestartSettings() }
+
+    public func validate() throws {
+        try Self.require(every >= 1, "every", "at least 1, found \(every)")
+        try Self.require((0..<1).contains(share), "share", "at least 0 and below 1, found \(share)")
+    }
+
+    func isDue(_ step: Int) -> Bool { step % every == 0 && step <= lastStep ?? step }
 }
 
 /// Pictures of images beside what is left of them, and scores, made on the way from the averaged weights.

@@ -59,7 +59,7 @@ public final class AutoencoderRun {
         firstStep = trainer.stepCount
         task = AutoencoderTask(
             model: model, discriminator: judge, loss: configuration.loss,
-            accumulation: configuration.optimizer.accumulation)
+            accumulation: configuration.optimizer.accumulation, seed: configuration.seed)
         loader = try DataLoader(
             training, configuration.data.preparation,
             DataLoaderOptions(

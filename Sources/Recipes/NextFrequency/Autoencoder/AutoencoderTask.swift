@@ -14,6 +14,7 @@ struct AutoencoderTask {
     let loss: AutoencoderLossSettings
     /// Batches of an update.
     let accumulation: Int
+    let seed: UInt64
 
     /// - Parameters:
     ///   - step: the update this batch belongs to, from 1.
@@ -37,6 +38,11 @@ struct AutoencoderTask {
             parts["discriminator"] = Double(score.item)
             // The generator's loss has derivatives of the discriminator too; they are not what it learns from.
             gradients = gradients.replacing(with: score.gradients())
+        }
+        if let restart = loss.restart, part == 0, restart.isDue(step) {
+            CodebookUsage.restart(
+                model.quantizer.codebook, usage: usage, targets: value.targets, share: restart.share,
+                stream: RandomStream(seed: seed).stream(named: "restart").stream(UInt64(step)))
         }
         return BatchEvaluation(loss: total, parts: parts, gradients: gradients)
     }

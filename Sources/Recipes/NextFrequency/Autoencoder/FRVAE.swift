@@ -97,6 +97,8 @@ public struct FRVAELoss: Sendable {
         public var made: Tensor
         /// Codes used, per level.
         public var indices: [[Int]]
+        /// What each level's codes stand for, `[N, h, w, C]`.
+        public var targets: [Tensor]
     }
 
     /// - Parameter discriminator: nil before it takes part.
@@ -119,6 +121,8 @@ public struct FRVAELoss: Sendable {
             total = total + loss * perceptualWeight
             parts["perceptual"] = Double(loss.item)
         }
-        return Value(total: total, parts: parts, made: made.detached, indices: quantized.indices)
+        return Value(
+            total: total, parts: parts, made: made.detached, indices: quantized.indices,
+            targets: quantized.targets.map(\.detached))
     }
 }
