@@ -34,12 +34,19 @@ public struct TrainingPlan: Sendable {
         carried.classes = count == 0 ? [] : names
         carried.training = configuration
         checkpointConfiguration = carried
+        try check(configuration.samples.sampler, "samples.sampler", origin)
+        if configuration.evaluate.every > 0 {
+            try check(configuration.evaluate.sampler, "evaluate.sampler", origin)
+        }
+    }
+
+    /// - Throws: `SettingsError` when samples of the model cannot be drawn so.
+    private func check(_ sampler: SamplerSettings, _ key: String, _ origin: String) throws {
         do {
-            try configuration.model.architecture.check(
-                configuration.samples.sampler, for: configuration.objective)
+            try configuration.model.architecture.check(sampler, for: configuration.objective)
         } catch let error as ConfigurationError {
             throw SettingsError(
-                origin: origin, key: "samples.sampler.\(error.field)", problem: "must be \(error.demand)")
+                origin: origin, key: "\(key).\(error.field)", problem: "must be \(error.demand)")
         }
     }
 

@@ -190,7 +190,8 @@ import Testing
         throws
     {
         try withTemporaryFolder { folder in
-            #expect { try plan(folder, tensors, recipe: recipe) } throws: { "\($0)".contains(message) }
+            let make = { try plan(folder, tensors, recipe: recipe) }
+            #expect { try make() } throws: { "\($0)".contains(message) }
         }
     }
 
