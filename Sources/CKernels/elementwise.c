@@ -22,7 +22,7 @@ void sfumato_unary(enum sfumato_unary_operation f, const float *x, float *y, int
     case SFUMATO_COS: EACH(cosf(v));
     case SFUMATO_TANH: EACH(fast_tanh(v));
     case SFUMATO_SIGMOID: EACH(fast_sigmoid(v));
-    case SFUMATO_RELU: EACH(v > 0 ? v : 0);
+    case SFUMATO_RELU: EACH(v < 0 ? 0 : v);
     case SFUMATO_SILU: EACH(v * fast_sigmoid(v));
     case SFUMATO_GELU: EACH(fast_gelu(v));
     case SFUMATO_SOFTPLUS: EACH((v > 0 ? v : 0) + log1pf(expf(-fabsf(v))));
@@ -57,7 +57,7 @@ void sfumato_unary_backward(enum sfumato_unary_operation f, const float *x, cons
     case SFUMATO_COS: EACH(-d * sinf(v));
     case SFUMATO_TANH: EACH(d * (1.0f - fast_tanh(v) * fast_tanh(v)));
     case SFUMATO_SIGMOID: EACH(d * fast_sigmoid(v) * (1.0f - fast_sigmoid(v)));
-    case SFUMATO_RELU: EACH(v > 0 ? d : 0);
+    case SFUMATO_RELU: EACH(v <= 0 ? 0 : d);
     case SFUMATO_SILU: EACH(d * silu_slope(v));
     case SFUMATO_GELU: EACH(d * fast_gelu_slope(v));
     case SFUMATO_SOFTPLUS: EACH(d * fast_sigmoid(v));
