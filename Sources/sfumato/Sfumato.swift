@@ -11,7 +11,7 @@ struct Sfumato: ParsableCommand {
             Examples:
               sfumato train configs/shapes-dico.yaml
               sfumato generate samplers/cifar10-dico.yaml -n 64 --grid --out outputs/demo
-              sfumato evaluate outputs/demo --against ../shared/data/cifar10/train.zip
+              sfumato evaluate outputs/demo --against cifar10.zip
 
             Results go to standard output; progress and warnings to standard error, which is quiet when it is no \
             terminal. Exit status: 0 done, 1 failed, 64 bad usage, 130 interrupted.

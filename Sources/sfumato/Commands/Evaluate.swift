@@ -9,7 +9,7 @@ struct Evaluate: ParsableCommand {
         abstract: "Score samples against real images.",
         discussion: """
             Examples:
-              sfumato evaluate outputs/samples --against ../shared/data/cifar10/train.zip
+              sfumato evaluate outputs/samples --against cifar10.zip
               sfumato evaluate samples.npz --against configs/cifar10-dico.yaml --metrics prdc,spectrum --json
               sfumato evaluate --recipe cifar10-dico -n 10000 --against cifar10.zip --report report.html
               sfumato evaluate samples.npz --against VIRTUAL_imagenet256_labeled.npz --metrics fid,sfid,is \

@@ -7,7 +7,7 @@ struct Verify: ParsableCommand {
         abstract: "Rebuild recorded cases and compare with the original's numbers.",
         discussion: """
             Examples:
-              sfumato verify ../shared/parity/dico
+              sfumato verify Tests/Fixtures/diffusion
               sfumato verify my-export.safetensors --json
 
             A case is a safetensors file with param.*, input.*, output.*, and where gradients are wanted cotangent.*, \
