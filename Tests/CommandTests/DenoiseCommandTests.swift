@@ -96,7 +96,7 @@ import Testing
         (["denoise", "m"], "Error: Give at least one image."),
         (
             ["evaluate", "m", "--against", "a", "--set", "strength=1"],
-            "Error: --set is for denoisers, with --add-noise."
+            "Error: --set changes a recipe: give --recipe, or a denoiser with --add-noise."
         ),
         (
             ["evaluate", "m", "--against", "a", "--add-noise", "25,x"],

@@ -65,7 +65,10 @@ struct Evaluate: ParsableCommand {
             throw ValidationError("Give samples, or a recipe that makes them with --recipe.")
         }
         guard !addNoise.isEmpty else {
-            if !settings.texts.isEmpty { throw ValidationError("--set is for denoisers, with --add-noise.") }
+            if !settings.texts.isEmpty, generation.recipe == nil {
+                throw ValidationError(
+                    "--set changes a recipe: give --recipe, or a denoiser with --add-noise.")
+            }
             return
         }
         guard samples != nil else { throw ValidationError("--add-noise needs a denoiser as SAMPLES.") }
@@ -125,7 +128,7 @@ struct Evaluate: ParsableCommand {
 
     private func request() throws -> EvaluationRequest {
         var request = EvaluationRequest(
-            samples: samples, generation: try generation.plan(), against: against)
+            samples: samples, generation: try generation.plan(settings.overrides()), against: against)
         (request.heldOut, request.metrics, request.limit) = (heldOut, metrics, limit)
         (request.inception, request.mode) = (networks.inception, networks.mode)
         (request.lpips, request.lpipsTrunk, request.lpipsHeads) = (
@@ -151,10 +154,10 @@ struct GenerationOptions: ParsableArguments {
         if count < 2 { throw ValidationError("-n must be at least 2, found \(count).") }
     }
 
-    func plan() throws -> GenerationPlan? {
+    func plan(_ overrides: [SettingsOverride]) throws -> GenerationPlan? {
         guard let recipe else { return nil }
         let file = try ProjectFiles.recipe(recipe)
-        let resolved = try SamplingRecipe(recipeFile: file)
+        let resolved = try SamplingRecipe(recipeFile: file, overrides: overrides)
         guard let path = checkpoint ?? resolved.checkpoint else {
             throw GenerationError("\(file): names no checkpoint; give one with --checkpoint")
         }
