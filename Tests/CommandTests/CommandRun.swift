@@ -8,6 +8,8 @@ struct CommandRun {
     var status: Int32
     var output: String
     var errors: String
+    /// The signals that the first thread had blocked when the interrupt was sent, bit n − 1 for signal n.
+    var blockedSignals: UInt64?
 
     /// Lies beside the test bundle.
     static let executable: String = {
@@ -49,6 +51,7 @@ struct CommandRun {
             while process.isRunning, (try? bytes(of: output))?.isEmpty ?? true, Date() < deadline {
                 usleep(2000)
             }
+            blockedSignals = Self.blockedSignals(process.processIdentifier)
             kill(process.processIdentifier, signal)
         }
         process.waitUntilExit()
@@ -56,6 +59,12 @@ struct CommandRun {
         status = process.terminationStatus + (wasKilled ? 128 : 0)
         self.output = try Self.text(files[0])
         errors = try Self.text(files[1])
+    }
+
+    private static func blockedSignals(_ process: Int32) -> UInt64? {
+        let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+        let line = status?.split(separator: "\n").first { $0.hasPrefix("SigBlk:") }
+        return line.flatMap { UInt64($0.dropFirst("SigBlk:".count).drop { $0 == "\t" }, radix: 16) }
     }
 
     private static func text(_ file: String) throws -> String {

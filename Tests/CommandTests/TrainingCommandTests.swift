@@ -92,6 +92,18 @@ enum TinyRun {
         }
     }
 
+    @Test func `signals do not reach the thread that computes`() throws {
+        // Kernels that use the stack register for something else would have memory overwritten by a signal.
+        try withTemporaryFolder { folder in
+            let out = joinPath(folder, "run")
+            let run = try CommandRun(
+                TinyRun.arguments(out, ["steps=100000"]), interruptedAfter: joinPath(out, "log.jsonl"))
+            let signals: UInt64 = 1 << UInt64(SIGINT - 1) | 1 << UInt64(SIGTERM - 1)
+            #expect(run.status == 130)
+            #expect(run.blockedSignals.map { $0 & signals } == signals)
+        }
+    }
+
     @Test func `a folder that holds a run is not trained over`() throws {
         let model = try TinyRun.model.get()
         let folder = splitPath(model).folder
