@@ -187,6 +187,12 @@ WIDE static void transform_inputs(const struct sfumato_winograd *w, const struct
             start_of(w, t, first + tile, &top, &left, x, w->height * w->width * w->inputs);
         locate(image, w->height, w->width, w->inputs, top - w->padding, left - w->padding, 6, pixels);
         float *target = v + tile * w->inputs;
+        // The columns that the next tile adds are on their way while this one is transformed.
+        if (left + 4 - w->padding + 6 <= w->width && top - w->padding >= 0 && top - w->padding + 6 <= w->height)
+            for (int i = 0; i < 6; i++) {
+                const float *next = pixels[i * 6 + 5] + w->inputs;
+                for (int64_t c = 0; c < 4 * w->inputs; c += LANES) __builtin_prefetch(next + c, 0);
+            }
         for (int64_t c = 0; c < w->inputs; c += LANES) {
             __m512 half[6][6];
 #pragma clang loop unroll(full)
@@ -222,6 +228,12 @@ WIDE static void transform_outputs(const struct sfumato_winograd *w, const struc
         float *image = (float *)start_of(w, t, first + tile, &top, &left, y, height * width * w->outputs);
         int64_t rows = min(4, height - top), columns = min(4, width - left);
         const float *source = m + tile * w->outputs;
+        // So are the lines that the next tile will write.
+        if (left + 8 <= width)
+            for (int i = 0; i < rows; i++) {
+                const float *next = image + ((top + i) * width + left + 4) * w->outputs;
+                for (int64_t c = 0; c < 4 * w->outputs; c += LANES) __builtin_prefetch(next + c, 1);
+            }
         for (int64_t c = 0; c < w->outputs; c += LANES) {
             __m512 half[4][6];
 #pragma clang loop unroll(full)
