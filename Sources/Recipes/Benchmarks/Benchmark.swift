@@ -93,6 +93,7 @@ public struct BenchmarkResults: Sendable {
         public var milliseconds: Double
         public var imagesPerSecond: Double
         /// Operations of convolutions and linear layers; norms, activations and optimiser are work without credit.
+        /// 0 where they are not counted.
         public var gigaflops: Double
         /// The matrix-product rate around this case.
         public var peak: Double
@@ -123,10 +124,13 @@ public struct BenchmarkResults: Sendable {
         ])
         table.add(["matrix product", "", "", TextTable.fixed(matrixProduct, digits: 1), "100 %"])
         for row in rows {
+            let isCounted = row.gigaflops > 0
             table.add([
                 row.name, TextTable.fixed(row.milliseconds, digits: 1),
-                TextTable.fixed(row.imagesPerSecond, digits: 1), TextTable.fixed(row.gigaflops, digits: 1),
-                TextTable.fixed(100 * row.share, digits: 1) + " %", TextTable.fixed(row.megabytes, digits: 0),
+                TextTable.fixed(row.imagesPerSecond, digits: 1),
+                isCounted ? TextTable.fixed(row.gigaflops, digits: 1) : "",
+                isCounted ? TextTable.fixed(100 * row.share, digits: 1) + " %" : "",
+                TextTable.fixed(row.megabytes, digits: 0),
             ])
         }
         return table.text
