@@ -168,12 +168,10 @@ final class Reports: @unchecked Sendable {
             dataset, ImagePreparation(width: 32, height: 32),
             DataLoaderOptions(batchSize: 250, onBadImage: .error))
         var histogram = [Int](repeating: 0, count: 10)
-        let clock = ContinuousClock()
-        let first = try clock.measure {
+        // The first epoch decodes, the second is read from memory; each shows every image once.
+        for epoch in 1...2 {
             for _ in 0..<200 { for label in try loader.next().labels { histogram[label ?? 0] += 1 } }
+            #expect(histogram == [Int](repeating: epoch * 5_000, count: 10))
         }
-        #expect(histogram == [Int](repeating: 5_000, count: 10))
-        let second = try clock.measure { for _ in 0..<200 { _ = try loader.next() } }
-        #expect(first < .seconds(30) && second < .seconds(15), "\(first) decoded, \(second) from memory")
     }
 }
