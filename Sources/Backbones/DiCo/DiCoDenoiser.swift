@@ -49,10 +49,15 @@ public struct DiCoDenoiser: ImageRestorer {
         return noisy - noise.cropped(rows: 0..<h, columns: 0..<w) * scale
     }
 
-    /// One value per image.
+    /// One value per image. Means are taken in double precision, so that a map of one level is that level to the
+    /// last bit.
     private static func levels(_ level: Tensor, count: Int) -> [Float] {
         guard level.shape.rank == 4 else { return level.scalars }
-        return level.detached.squared.spatialMean().squareRoot.scalars
+        return (0..<count).map { image in
+            let values = level.samples(image..<image + 1).scalars
+            let squares = values.reduce(0.0) { $0 + Double($1) * Double($1) }
+            return Float((squares / Double(values.count)).squareRoot())
+        }
     }
 }
 
