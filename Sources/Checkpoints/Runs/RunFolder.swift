@@ -44,9 +44,15 @@ public struct RunFolder: Sendable, Hashable {
     }
 
     public func statePath(step: Int) -> String {
+        joinPath(checkpointsPath, Self.stepName(step) + ".safetensors")
+    }
+
+    /// Where the picture of a step's samples lies.
+    public func samplePath(step: Int) -> String { joinPath(samplesPath, Self.stepName(step) + ".png") }
+
+    private static func stepName(_ step: Int) -> String {
         let digits = String(step)
-        let padded = String(repeating: "0", count: max(0, 8 - digits.count)) + digits
-        return joinPath(checkpointsPath, "step-\(padded).safetensors")
+        return "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
     }
 
     /// Every saved state by rising step. A file appears under its name only when whole, so each is complete.

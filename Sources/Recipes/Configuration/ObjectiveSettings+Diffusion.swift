@@ -1,4 +1,5 @@
 import Diffusion
+import Layers
 
 /// What the diffusion code is told by the settings.
 extension ObjectiveSettings {
@@ -33,6 +34,16 @@ extension ObjectiveSettings {
 
     public var learnsVariance: Bool {
         if case .ddpm(let settings) = self { settings.variance.isLearned } else { false }
+    }
+
+    /// - Throws: `ConfigurationError` when a network with (or without) variance channels is to learn it.
+    func requireVariance(learned learnSigma: Bool) throws {
+        guard learnSigma != learnsVariance else { return }
+        throw ConfigurationError(
+            field: "model.learnSigma",
+            demand: learnsVariance
+                ? "true for an objective that learns the variance, found false"
+                : "false for an objective that does not learn the variance, found true")
     }
 
     /// The discrete process; nil for continuous ones.

@@ -83,13 +83,7 @@ extension DiCoConfiguration: ModelArchitecture {
     public var labelDropout: Double { classDropout }
 
     public func check(_ objective: ObjectiveSettings) throws {
-        guard learnSigma == objective.learnsVariance else {
-            throw ConfigurationError(
-                field: "model.learnSigma",
-                demand: objective.learnsVariance
-                    ? "true for an objective that learns the variance, found false"
-                    : "false for an objective that does not learn the variance, found true")
-        }
+        try objective.requireVariance(learned: learnSigma)
     }
 
     public func check(_ sampler: SamplerSettings, for objective: ObjectiveSettings) throws {

@@ -31,6 +31,13 @@ extension Trainer {
         }
     }
 
+    /// Goes on from a saved state; without one, begins with a checkpoint's weights where a path is given.
+    /// - Throws: `ParameterMismatch` when the state is another network's; what `begin` throws.
+    func start(from state: TrainingState?, initialWeights: String?) throws {
+        if let state { return try restore(state) }
+        if let initialWeights { try begin(fromCheckpoint: initialWeights) }
+    }
+
     /// Begins with the weights of a checkpoint, for the network as for its average, at step 0 and with no moments.
     /// - Throws: errors of the file; `CheckpointFileError` when it holds another network's weights.
     func begin(fromCheckpoint path: String) throws {

@@ -55,7 +55,7 @@ public final class TrainingRun {
         _ plan: TrainingPlan, folder: RunFolder, resume: Bool, onEvent: @escaping @Sendable (Event) -> Void
     ) throws {
         let configuration = plan.configuration
-        try Self.checkFolder(folder, resume: resume)
+        if !resume { try folder.requireNoRun() }
         lock = try folder.open()
         let state = resume ? try folder.newestState { onEvent(.damaged("\($0)")) } : nil
         if let state { try Self.check(state, plan, folder) }
@@ -68,11 +68,10 @@ public final class TrainingRun {
         let architecture = configuration.model.architecture
         store.freeze { !architecture.isTrained($0) }
         trainer = Trainer(store, settings: configuration.optimizer, totalSteps: configuration.steps)
-        if let state {
-            try trainer.restore(state)
-        } else if let path = configuration.initialWeights {
-            try trainer.begin(fromCheckpoint: path)
-        } else if case .nextFrequencyTokens(let model) = configuration.model {
+        try trainer.start(from: state, initialWeights: configuration.initialWeights)
+        if state == nil, configuration.initialWeights == nil,
+            case .nextFrequencyTokens(let model) = configuration.model
+        {
             try model.loadTokenizer(into: store)
         }
         firstStep = trainer.stepCount
@@ -138,9 +137,7 @@ public final class TrainingRun {
             if case .finished(_, let tensor) = event { images += Image.batch(tensor) }
             return true
         }
-        let digits = String(trainer.stepCount)
-        let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".png"
-        let path = joinPath(folder.samplesPath, name)
+        let path = folder.samplePath(step: trainer.stepCount)
         let grid = Image.grid(images)
         try grid.write(to: path)
         try log.append(grid, step: trainer.stepCount)
@@ -155,23 +152,14 @@ public final class TrainingRun {
 
     /// The averaged weights alone, as `model.safetensors`.
     private func export() throws {
-        let path = joinPath(folder.path, "model.safetensors")
-        let weights = trainer.optimizer.averagedParameters.map { OutgoingTensor(name: $0.key, $0.value) }
-        try Checkpoint.write(
-            weights, config: plan.checkpointConfiguration.node.json,
-            metadata: ["step": String(trainer.stepCount)], to: path)
+        let path = try folder.export(
+            trainer.optimizer.averagedParameters, config: plan.checkpointConfiguration.node.json,
+            step: trainer.stepCount)
         onEvent(.saved(path: path))
     }
 }
 
 extension TrainingRun {
-    static func checkFolder(_ folder: RunFolder, resume: Bool) throws {
-        guard !resume, let newest = folder.states().last else { return }
-        throw TrainingError(
-            "\(folder.path): already holds a run, at step \(newest.step); continue it with --resume, or choose another --out"
-        )
-    }
-
     /// The network's settings with what it has to know of the data before the first step: as the saved state or the
     /// checkpoint to begin with has it, else measured.
     private static func settledModel(
@@ -206,11 +194,7 @@ extension TrainingRun {
         )
         (old.evaluate, old.initialWeights) = (new.evaluate, new.initialWeights)
         (old.data.path, old.data.threads) = (new.data.path, new.data.threads)
-        guard old != new else { return }
-        let changes = SettingsNode.differences(old.node, new.node).prefix(4)
-        throw TrainingError(
-            "\(folder.path): was trained with other settings, so it cannot be resumed: "
-                + changes.joined(separator: ", ") + "; restore them, or choose another --out")
+        try folder.requireSame(old, new)
     }
 }
 

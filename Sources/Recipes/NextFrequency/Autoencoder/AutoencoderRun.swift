@@ -35,7 +35,7 @@ public final class AutoencoderRun {
         _ configuration: AutoencoderConfiguration, folder: RunFolder, resume: Bool,
         onEvent: @escaping @Sendable (TrainingRun.Event) -> Void
     ) throws {
-        try TrainingRun.checkFolder(folder, resume: resume)
+        if !resume { try folder.requireNoRun() }
         let (training, heldOut) = try HoldoutDataset.split(
             configuration.data.specification.open(), holdout: configuration.data.holdout)
         lock = try folder.open()
@@ -51,11 +51,7 @@ public final class AutoencoderRun {
                 layers: $0.layers)
         }
         trainer = Trainer(store, settings: configuration.optimizer, totalSteps: configuration.steps)
-        if let state {
-            try trainer.restore(state)
-        } else if let path = configuration.initialWeights {
-            try trainer.begin(fromCheckpoint: path)
-        }
+        try trainer.start(from: state, initialWeights: configuration.initialWeights)
         firstStep = trainer.stepCount
         task = AutoencoderTask(
             model: model, discriminator: judge, loss: configuration.loss,
@@ -109,9 +105,7 @@ public final class AutoencoderRun {
         let store = ParameterStore(.loaded(averagedWeights), isTracked: false)
         let model = try FRVAE(store.scope, configuration.model.frvae)
         let result = try scoring.score(model)
-        let digits = String(step)
-        let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".png"
-        let path = joinPath(folder.samplesPath, name)
+        let path = folder.samplePath(step: step)
         try result.picture.write(to: path)
         try log.append(result.picture, step: step)
         onEvent(.sampled(path: path))
@@ -122,10 +116,8 @@ public final class AutoencoderRun {
     }
 
     private func export() throws {
-        let path = joinPath(folder.path, "model.safetensors")
-        try Checkpoint.write(
-            averagedWeights.map { OutgoingTensor(name: $0.key, $0.value) }, config: checkpoint.node.json,
-            metadata: ["step": String(trainer.stepCount)], to: path)
+        let path = try folder.export(
+            averagedWeights, config: checkpoint.node.json, step: trainer.stepCount)
         onEvent(.saved(path: path))
     }
 }
@@ -169,10 +161,6 @@ extension AutoencoderRun {
         )
         (old.data.path, old.data.threads) = (new.data.path, new.data.threads)
         old.initialWeights = new.initialWeights
-        guard old != new else { return }
-        let changes = SettingsNode.differences(old.node, new.node).prefix(4)
-        throw TrainingError(
-            "\(folder.path): was trained with other settings, so it cannot be resumed: "
-                + changes.joined(separator: ", ") + "; restore them, or choose another --out")
+        try folder.requireSame(old, new)
     }
 }

@@ -29,7 +29,7 @@ public final class RestorationRun {
         _ configuration: RestorationConfiguration, folder: RunFolder, resume: Bool,
         onEvent: @escaping @Sendable (TrainingRun.Event) -> Void
     ) throws {
-        try TrainingRun.checkFolder(folder, resume: resume)
+        if !resume { try folder.requireNoRun() }
         batches = try RestorationBatches(configuration.data, seed: configuration.seed) {
             onEvent(.skipped($0))
         }
@@ -42,11 +42,7 @@ public final class RestorationRun {
         let restorer = configuration.model.network.makeRestorer(store.scope)
         parameterCount = store.scalarCount
         trainer = Trainer(store, settings: configuration.optimizer, totalSteps: configuration.steps)
-        if let state {
-            try trainer.restore(state)
-        } else if let path = configuration.initialWeights {
-            try trainer.begin(fromCheckpoint: path)
-        }
+        try trainer.start(from: state, initialWeights: configuration.initialWeights)
         firstStep = trainer.stepCount
         task = RestorationTask(
             restorer: restorer, objective: configuration.objective, seed: configuration.seed)
@@ -101,10 +97,8 @@ public final class RestorationRun {
 
     /// The averaged weights with the running statistics, as `model.safetensors`.
     private func export() throws {
-        let path = joinPath(folder.path, "model.safetensors")
-        let weights = trainer.optimizer.averagedParameters.map { OutgoingTensor(name: $0.key, $0.value) }
-        try Checkpoint.write(
-            weights, config: checkpoint.node.json, metadata: ["step": String(trainer.stepCount)], to: path)
+        let path = try folder.export(
+            trainer.optimizer.averagedParameters, config: checkpoint.node.json, step: trainer.stepCount)
         onEvent(.saved(path: path))
     }
 }
@@ -148,10 +142,6 @@ extension RestorationRun {
         )
         (old.data.path, old.data.noisy) = (new.data.path, new.data.noisy)
         old.initialWeights = new.initialWeights
-        guard old != new else { return }
-        let changes = SettingsNode.differences(old.node, new.node).prefix(4)
-        throw TrainingError(
-            "\(folder.path): was trained with other settings, so it cannot be resumed: "
-                + changes.joined(separator: ", ") + "; restore them, or choose another --out")
+        try folder.requireSame(old, new)
     }
 }
