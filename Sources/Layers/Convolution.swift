@@ -54,11 +54,7 @@ public struct Convolution: Sendable {
             let y = x.convolved(
                 withEach: weights, bias: biases, stride: stride, padding: padding, dilation: dilation,
                 groups: groups)
-            switch activation {
-            case .none: return y
-            case .relu: return relu(y)
-            case .gelu: return gelu(y)
-            }
+            return y.activated(activation)
         }
     }
 

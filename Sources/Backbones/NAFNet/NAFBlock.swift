@@ -53,7 +53,7 @@ public struct NAFBlock: Sendable {
     public func callAsFunction(_ x: Tensor, tuning: Tensor? = nil, box: (height: Int, width: Int)? = nil)
         -> Tensor
     {
-        var h = mix(expand(norm1(x), tuning: tuning), tuning: tuning).simpleGate()
+        var h = mix(expand(norm1(x), tuning: tuning), tuning: tuning, activation: .simpleGate)
         h = attended(h, tuning: tuning, box: box)
         let y = beta.add(project(h, tuning: tuning), to: x, tuning: tuning)
 

@@ -10,7 +10,11 @@ enum UnaryOperation: UInt32 {
 enum BinaryOperation: UInt32 { case add, subtract, multiply, divide }
 
 /// What is done to a convolution's results in the pass that writes them.
-public enum ConvolutionActivation: Hashable, Sendable { case none, relu, gelu }
+public enum ConvolutionActivation: Hashable, Sendable {
+    case none, relu, gelu
+    /// The first half of the channels times the second, which halves their number (NAFNet, arXiv 2204.04676).
+    case simpleGate
+}
 
 /// How channel vectors lie in a tensor: `samples` blocks of `rows` vectors of `channels` scalars.
 struct ChannelLayout: Hashable {
@@ -104,7 +108,7 @@ protocol Backend: AttentionBackend, Sendable {
         _ a: Input, transposeA: Bool, _ b: Input, transposeB: Bool, _ c: Output, m: Int, n: Int, k: Int,
         beta: Float)
 
-    // Convolution. Weights are `[O, I/groups, kh, kw]`.
+    // Convolution. Weights are `[O, I/groups, kh, kw]`. A gate only where the geometry `suitsDepthwiseGate`.
     func convolution(
         _ geometry: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?,
         _ activation: ConvolutionActivation, _ y: Output)

@@ -36,6 +36,9 @@ extension CPUBackend {
         _ geometry: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?,
         _ activation: ConvolutionActivation, _ y: Output
     ) {
+        if geometry.suitsDepthwise {
+            return depthwiseConvolution(geometry, x, weight: weight, bias: bias, activation, y)
+        }
         guard geometry.suitsWinograd, !weight.isTransient else {
             return ConvolutionPlanCache.shared.plan(geometry, .forward, hasBias: bias != nil, activation)
                 .forward(x, weight, bias, y)
@@ -50,6 +53,7 @@ extension CPUBackend {
     func convolutionBackwardData(
         _ geometry: ConvolutionGeometry, _ dy: Input, weight: WeightBuffer, _ dx: Output
     ) {
+        if geometry.suitsDepthwise { return depthwiseBackwardData(geometry, dy, weight: weight, dx) }
         guard geometry.suitsWinograd, !weight.isTransient else {
             return ConvolutionPlanCache.shared.plan(geometry, .backwardData, hasBias: false)
                 .backwardData(dy, weight, dx)
@@ -72,6 +76,9 @@ extension CPUBackend {
                     layout: ChannelLayout(samples: 1, rows: rows, channels: geometry.outputChannels))
             }
             return
+        }
+        if geometry.suitsDepthwise {
+            return depthwiseBackwardWeights(geometry, x, dy, dWeight: dWeight, dBias: dBias)
         }
         if geometry.suitsWinogradGradient {
             return winogradBackwardWeights(geometry, x, dy, dWeight: dWeight, dBias: dBias)

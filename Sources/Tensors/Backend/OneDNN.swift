@@ -45,7 +45,8 @@ enum OneDNN {
     /// The same, with an activation of the results.
     static func attributes(_ activation: ConvolutionActivation) -> dnnl_primitive_attr_t? {
         switch activation {
-        case .none: runtime.plain
+        // A gate halves the channels, which is no attribute.
+        case .none, .simpleGate: runtime.plain
         case .relu: runtime.relu
         case .gelu: runtime.gelu
         }

@@ -28,13 +28,16 @@ extension Tensor {
             geometry.outputHeight > 0 && geometry.outputWidth > 0,
             "a \(weight.shape[2])×\(weight.shape[3]) kernel does not fit \(shape)")
         let isRecorded = isTracked || weight.isTracked || bias?.isTracked == true
-        if isRecorded, activation == .gelu || (activation == .relu && !geometry.suitsWinograd) {
+        guard geometry.fuses(activation, isRecorded: isRecorded) else {
             let y = convolved(
                 with: weight, bias: bias, stride: stride, padding: padding, dilation: dilation,
                 groups: groups)
-            return activation == .gelu ? gelu(y) : relu(y)
+            return y.activated(activation)
         }
-        let y = Tensor.uninitialized([shape[0], geometry.outputHeight, geometry.outputWidth, weight.shape[0]])
+        let y = Tensor.uninitialized([
+            shape[0], geometry.outputHeight, geometry.outputWidth,
+            activation == .simpleGate ? weight.shape[0] / 2 : weight.shape[0],
+        ])
         let (x, w) = (detached, weight.detached)
         guard y.elementCount > 0 else { return y }
         backend.convolution(
@@ -66,6 +69,16 @@ extension Tensor {
         }
     }
 
+    /// An activation as a pass of its own.
+    public func activated(_ activation: ConvolutionActivation) -> Tensor {
+        switch activation {
+        case .none: self
+        case .relu: relu(self)
+        case .gelu: gelu(self)
+        case .simpleGate: simpleGate()
+        }
+    }
+
     var weightBuffer: WeightBuffer { WeightBuffer(pointer: base, storage: storage, offset: offset) }
 
     var transientWeightBuffer: WeightBuffer {
@@ -77,5 +90,17 @@ extension Tensor {
         let dx = Tensor.uninitialized(shape)
         backend.unaryBackward(.relu, result.base, base, dx.mutableBase, count: elementCount)
         return dx
+    }
+}
+
+extension ConvolutionGeometry {
+    /// Whether an activation is part of the pass that writes the results.
+    fileprivate func fuses(_ activation: ConvolutionActivation, isRecorded: Bool) -> Bool {
+        switch activation {
+        case .none: true
+        case .relu: !isRecorded || suitsWinograd
+        case .gelu: !isRecorded
+        case .simpleGate: !isRecorded && suitsDepthwiseGate
+        }
     }
 }
