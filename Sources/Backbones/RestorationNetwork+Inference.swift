@@ -19,14 +19,16 @@ extension RestorationNetwork {
     /// The network for inference: batch normalisation and densities folded into the weights, tunable kernels mixed at
     /// one setting (or left to be tuned image by image when there is none).
     ///
-    /// - Parameter tuning: the user's parameters, P values.
+    /// - Parameters:
+    ///   - tuning: the user's parameters, P values.
+    ///   - precision: of the network's products; float32 where the processor has it not.
     /// - Throws: `ParameterMismatch` when the parameters are not this network's; `ConfigurationError` for a wrong number
     ///   of tuning values.
-    public func makeInferenceRestorer(_ parameters: [String: Tensor], tuning: [Float]? = nil) throws
-        -> any ImageRestorer
-    {
+    public func makeInferenceRestorer(
+        _ parameters: [String: Tensor], tuning: [Float]? = nil, precision: ProductPrecision = .float32
+    ) throws -> any ImageRestorer {
         let (network, folded) = try self.folded(parameters, tuning: tuning)
-        let store = ParameterStore(.loaded(folded), isTracked: false)
+        let store = ParameterStore(.loaded(folded), isTracked: false, precision: precision)
         let restorer = network.makeRestorer(store.scope)
         try store.validate()
         return restorer

@@ -41,14 +41,18 @@ public struct Convolution: Sendable {
     ) -> Tensor {
         switch seat.form {
         case .standard: return convolved(x, weight, bias, activation)
-        case .density(let density): return convolved(x, density(weight), bias, activation)
+        case .density(let density):
+            return convolved(
+                x, density(weight).multiplying(in: weight.productPrecision), bias, activation)
         case .mixture(let mixture):
             guard let tuning else { preconditionFailure("a tunable convolution needs its tuning parameters") }
             let weights = mixture.mix(weight, tuning)
             let biases = bias.map { mixture.mix($0, tuning) }
             if tuning.shape[0] == 1 {
                 return convolved(
-                    x, weights.reshaped(Shape(Array(weights.shape.extents.dropFirst()))),
+                    x,
+                    weights.reshaped(Shape(Array(weights.shape.extents.dropFirst())))
+                        .multiplying(in: weight.productPrecision),
                     biases.map { $0.reshaped([$0.elementCount]) }, activation)
             }
             let y = x.convolved(

@@ -64,7 +64,7 @@ extension Tensor {
     public var variable: Tensor {
         Tensor(
             shape: shape, scalarType: scalarType, storage: storage, offset: offset,
-            node: TapeNode(inputs: [], backward: nil))
+            node: TapeNode(inputs: [], backward: nil), productPrecision: productPrecision)
     }
 
     /// Whether a derivative flows through this tensor.

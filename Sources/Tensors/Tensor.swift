@@ -11,16 +11,19 @@ public struct Tensor: @unchecked Sendable {
     let offset: Int
     /// The tape entry that made this tensor, when a derivative will be wanted.
     let node: TapeNode?
+    /// As weights of a convolution or linear layer: what that layer's operands are rounded to.
+    public let productPrecision: ProductPrecision
 
     init(
         shape: Shape, scalarType: ScalarType = .float32, storage: Storage, offset: Int = 0,
-        node: TapeNode? = nil
+        node: TapeNode? = nil, productPrecision: ProductPrecision = .float32
     ) {
         self.shape = shape
         self.scalarType = scalarType
         self.storage = storage
         self.offset = offset
         self.node = node
+        self.productPrecision = productPrecision
     }
 
     /// A tensor with undefined contents, for an operation that writes every scalar.
@@ -91,6 +94,8 @@ public struct Tensor: @unchecked Sendable {
 
     /// This tensor's values without its history: no derivative flows through the result.
     public var detached: Tensor {
-        Tensor(shape: shape, scalarType: scalarType, storage: storage, offset: offset)
+        Tensor(
+            shape: shape, scalarType: scalarType, storage: storage, offset: offset,
+            productPrecision: productPrecision)
     }
 }

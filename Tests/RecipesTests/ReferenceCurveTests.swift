@@ -14,11 +14,15 @@ import Training
 @Suite struct ReferenceCurveTests {
     static let path = TestData.fixture("dico/toy_training_curve.json")
 
-    @Test(.enabled(if: FileManager.default.fileExists(atPath: path)))
-    func `a model trained from scratch follows the reference's loss curve`() throws {
+    @Test(
+        .enabled(if: FileManager.default.fileExists(atPath: path)),
+        arguments: ProductPrecision.allCases.filter(\.isAvailable))
+    func `a model trained from scratch follows the reference's loss curve in every precision`(
+        _ precision: ProductPrecision
+    ) throws {
         let curve = try JSONValue(parsing: String(contentsOfFile: Self.path, encoding: .utf8))
         let configuration = DiCoConfiguration(hiddenSize: 16, depth: [1, 1, 1, 1, 1], classCount: 10)
-        let store = ParameterStore(.initialized(seed: 11), isTracked: true)
+        let store = ParameterStore(.initialized(seed: 11), isTracked: true, precision: precision)
         let task = DiffusionTask(
             model: DiCo(store.scope, configuration),
             objective: HybridObjective(process: GaussianProcess(.linear)), seed: 11, labelDropout: 0.1)

@@ -18,6 +18,7 @@ public final class ParameterStore: @unchecked Sendable {
 
     private let source: Source
     private let isTracked: Bool
+    private let precision: ProductPrecision
     /// Names and shapes in construction order.
     public private(set) var shapes: [(name: String, shape: Shape)] = []
     private var tensors: [String: Tensor] = [:]
@@ -25,10 +26,13 @@ public final class ParameterStore: @unchecked Sendable {
     private var missing: [String] = []
     private var misshapen: [ParameterMismatch.Misshapen] = []
 
-    /// - Parameter isTracked: whether operations on the parameters are recorded for a backward pass.
-    public init(_ source: Source, isTracked: Bool) {
+    /// - Parameters:
+    ///   - isTracked: whether operations on the parameters are recorded for a backward pass.
+    ///   - precision: of the products that weights take part in; float32 where the processor has it not.
+    public init(_ source: Source, isTracked: Bool, precision: ProductPrecision = .float32) {
         self.source = source
         self.isTracked = isTracked
+        self.precision = precision.available
     }
 
     public var scope: Scope { Scope(store: self, path: "") }
@@ -58,7 +62,7 @@ public final class ParameterStore: @unchecked Sendable {
     fileprivate func take(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
         precondition(tensors[name] == nil, "two layers claim the parameter \(name)")
         let value = value(name, shape, initializer)
-        let tensor = isTracked ? value.variable : value
+        let tensor = (isTracked ? value.variable : value).multiplying(in: precision)
         shapes.append((name, shape))
         tensors[name] = tensor
         return tensor

@@ -12,21 +12,29 @@ public struct Benchmark {
     public static let groups = BenchmarkCase.Group.allCases.map(\.rawValue)
 
     private let cases: [BenchmarkCase]
+    private let precision: ProductPrecision
 
     /// - Parameters:
     ///   - configs: files of `configs/`, and names of groups of cases; empty for the project's standard cases.
     ///   - recipe: a sampling recipe whose checkpoint is timed as well, when it exists.
+    ///   - precision: of the products of networks, and of the peak they are compared with.
     /// - Throws: errors of reading them.
-    public init(configs: [String], recipe: String? = nil) throws {
+    public init(configs: [String], recipe: String? = nil, precision: ProductPrecision = .float32) throws {
+        self.precision = precision
         var cases: [BenchmarkCase?] = []
         if configs.isEmpty, let model = DiCoPreset.small.configuration.map(ModelSettings.dico) {
             var configuration = TrainingConfiguration(model: model, data: .defaults)
             (configuration.objective, configuration.batchSize) = (.ddpm(.defaults), 8)
+            configuration.precision = precision
             let size = configuration.data.size
-            cases.append(.forward("DiCo-S 4×32×32", model, size: size, batch: 16))
-            cases.append(.forward("DiCo-S 4×32×32", model, size: size, batch: 16, rowwise: true))
+            for isRowwise in [false, true] {
+                cases.append(
+                    .forward(
+                        "DiCo-S 4×32×32", model, size: size, batch: 16, rowwise: isRowwise,
+                        precision: precision))
+            }
             cases.append(.trainingStep("DiCo-S 4×32×32", configuration))
-            cases += BenchmarkCase.denoisers
+            cases += BenchmarkCase.denoisers(precision)
         }
         for path in configs {
             if let group = BenchmarkCase.Group(rawValue: path) {
@@ -38,21 +46,28 @@ public struct Benchmark {
             if RestorationConfiguration.describes(node) {
                 let denoiser = try RestorationConfiguration(node)
                 let (network, size) = (denoiser.model.network, denoiser.data.size)
-                cases.append(.restoration(name, network, size: ImageSize(256), batch: 1))
                 cases.append(
-                    .restorationStep(name, network, size: size, batch: denoiser.batchSize, denoiser.objective)
-                )
+                    .restoration(name, network, size: ImageSize(256), batch: 1, precision: precision))
+                cases.append(
+                    .restorationStep(
+                        name, network, size: size, batch: denoiser.batchSize, denoiser.objective,
+                        precision: precision))
                 continue
             }
-            let configuration = try TrainingConfiguration(node)
-            cases.append(.forward(name, configuration.model, size: configuration.data.size, batch: 16))
+            var configuration = try TrainingConfiguration(node)
+            configuration.precision = precision
+            cases.append(
+                .forward(
+                    name, configuration.model, size: configuration.data.size, batch: 16, precision: precision)
+            )
             cases.append(.trainingStep(name, configuration))
         }
         if let recipe, fileExists(recipe) {
             let settings = try SamplingRecipe(recipeFile: recipe, overrides: [])
             if let path = settings.checkpoint {
                 let plan = try GenerationPlan(
-                    model: try LoadedModel(path: path), recipe: settings, seeds: (0..<16).map { UInt64($0) })
+                    model: try LoadedModel(path: path, precision: precision), recipe: settings,
+                    seeds: (0..<16).map { UInt64($0) })
                 cases.append(.sampling(splitPath(path).name, plan))
             }
         }
@@ -62,17 +77,17 @@ public struct Benchmark {
     /// - Parameter status: told what is being timed.
     public func run(status: (String) -> Void) throws -> BenchmarkResults {
         status("matrix product")
-        var results = BenchmarkResults(threads: ComputeThreads.count)
-        results.matrixProduct = MachineLimits.matrixProduct(seconds: 1)
+        var results = BenchmarkResults(threads: ComputeThreads.count, precision: precision)
+        results.matrixProduct = MachineLimits.matrixProduct(seconds: 1, precision)
         results.copyBandwidth = MachineLimits.copyBandwidth()
         for benchmark in cases {
             status(benchmark.name)
             let work = try benchmark.prepare()
             StorageCache.shared.trim()
             StorageCache.shared.resetPeak()
-            let before = MachineLimits.matrixProduct()
+            let before = MachineLimits.matrixProduct(precision)
             let seconds = Timing.median(try Timing.measure(work))
-            let after = MachineLimits.matrixProduct()
+            let after = MachineLimits.matrixProduct(precision)
             results.rows.append(
                 BenchmarkResults.Row(
                     name: benchmark.name, milliseconds: 1000 * seconds,
@@ -112,15 +127,18 @@ public struct BenchmarkResults: Sendable {
     }
 
     public var threads: Int
+    public var precision: ProductPrecision
     public var matrixProduct = 0.0
     public var copyBandwidth = 0.0
     public var rows: [Row] = []
 
-    public init(threads: Int) { self.threads = threads }
+    public init(threads: Int, precision: ProductPrecision = .float32) {
+        (self.threads, self.precision) = (threads, precision)
+    }
 
     public var text: String {
         var table = TextTable([
-            "case, \(threads) threads, float32", "ms", "images/s", "GFLOP/s", "of peak", "MB",
+            "case, \(threads) threads, \(precision.rawValue)", "ms", "images/s", "GFLOP/s", "of peak", "MB",
         ])
         table.add(["matrix product", "", "", TextTable.fixed(matrixProduct, digits: 1), "100 %"])
         for row in rows {
@@ -139,7 +157,7 @@ public struct BenchmarkResults: Sendable {
 
     public var json: JSONValue {
         [
-            "threads": .integer(threads), "precision": "float32",
+            "threads": .integer(threads), "precision": .string(precision.rawValue),
             "matrixProductGigaflops": .number(matrixProduct),
             "copyGigabytesPerSecond": .number(copyBandwidth),
             "cases": .array(

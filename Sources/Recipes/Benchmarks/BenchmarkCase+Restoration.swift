@@ -6,22 +6,25 @@ import Training
 extension BenchmarkCase {
     /// The denoisers that papers quote, at their sizes: DnCNN with 17 layers of 64 channels, forward and in training,
     /// and NAFNet of width 32 as it is published for SIDD.
-    static var denoisers: [BenchmarkCase] {
+    static func denoisers(_ precision: ProductPrecision) -> [BenchmarkCase] {
         let dncnn = RestorationNetwork.dncnn(DnCNNConfiguration(dialect: .dncnnPyTorch))
         var cases = [
-            restoration("DnCNN 17×64", dncnn, size: ImageSize(256), batch: 1),
-            restorationStep("DnCNN 17×64", dncnn, size: ImageSize(40), batch: 16),
+            restoration("DnCNN 17×64", dncnn, size: ImageSize(256), batch: 1, precision: precision),
+            restorationStep("DnCNN 17×64", dncnn, size: ImageSize(40), batch: 16, precision: precision),
         ]
         if let nafnet = NAFNetConfiguration.presets["nafnet-sidd-32"] {
-            cases.append(restoration("NAFNet 32", .nafnet(nafnet), size: ImageSize(256), batch: 1))
+            cases.append(
+                restoration(
+                    "NAFNet 32", .nafnet(nafnet), size: ImageSize(256), batch: 1, precision: precision))
         }
         return cases
     }
 
     /// A restoration network as `denoise` runs it: normalisations and densities folded, tunable kernels mixed.
-    static func restoration(_ name: String, _ network: RestorationNetwork, size: ImageSize, batch: Int)
-        -> BenchmarkCase
-    {
+    static func restoration(
+        _ name: String, _ network: RestorationNetwork, size: ImageSize, batch: Int,
+        precision: ProductPrecision = .float32
+    ) -> BenchmarkCase {
         BenchmarkCase(
             name: "\(name) denoising \(size), batch \(batch)", imageCount: batch,
             multiplyAccumulates: Double(batch * network.multiplyAccumulates(size))
@@ -32,7 +35,8 @@ extension BenchmarkCase {
             let count = network.kernel.tuningCount
             let restorer = try network.makeInferenceRestorer(
                 Dictionary(weights) { first, _ in first },
-                tuning: count > 0 ? Array(repeating: 1 / Float(count), count: count) : nil)
+                tuning: count > 0 ? Array(repeating: 1 / Float(count), count: count) : nil,
+                precision: precision)
             let images = network.images(size, batch)
             let condition = RestorationCondition(sigma: 25, imageCount: batch)
             return { _ = restorer.restore(images, condition) }
@@ -43,13 +47,13 @@ extension BenchmarkCase {
     /// forward's operations.
     static func restorationStep(
         _ name: String, _ network: RestorationNetwork, size: ImageSize, batch: Int,
-        _ objective: RestorationObjectiveSettings = .gaussian25
+        _ objective: RestorationObjectiveSettings = .gaussian25, precision: ProductPrecision = .float32
     ) -> BenchmarkCase {
         BenchmarkCase(
             name: "\(name) training step \(size), batch \(batch)", imageCount: batch,
             multiplyAccumulates: 3 * Double(batch * network.multiplyAccumulates(size))
         ) {
-            let store = ParameterStore(.initialized(seed: 1), isTracked: true)
+            let store = ParameterStore(.initialized(seed: 1), isTracked: true, precision: precision)
             let restorer = network.makeRestorer(store.scope)
             let trainer = Trainer(store, settings: OptimizerSettings(), totalSteps: 1_000_000)
             let task = RestorationTask(restorer: restorer, objective: objective, seed: 1)

@@ -17,14 +17,16 @@ extension BenchmarkCase {
     /// The network alone: the whole batch at once with every operation divided between the threads, or as sampling
     /// runs it, each row on one thread, which keeps a row's bytes independent of its neighbours.
     static func forward(
-        _ name: String, _ model: ModelSettings, size: ImageSize, batch: Int, rowwise: Bool = false
+        _ name: String, _ model: ModelSettings, size: ImageSize, batch: Int, rowwise: Bool = false,
+        precision: ProductPrecision = .float32
     ) -> BenchmarkCase? {
         guard model.isDenoiser else { return nil }
         return BenchmarkCase(
             name: "\(name) forward, batch \(batch)\(rowwise ? ", row by row" : "")", imageCount: batch,
             multiplyAccumulates: Double(batch * model.multiplyAccumulates(size))
         ) {
-            let parameters = ParameterStore(.initialized(seed: 1), isTracked: false)
+            let parameters = ParameterStore(
+                .initialized(seed: 1), isTracked: false, precision: precision)
             guard let whole = (model.makeModel(parameters.scope) as? DiffusionModel)?.network else {
                 preconditionFailure("\(model.name) is no denoiser")
             }
@@ -42,7 +44,8 @@ extension BenchmarkCase {
             name: "\(name) training step, batch \(batch)", imageCount: batch,
             multiplyAccumulates: 3 * Double(batch * model.multiplyAccumulates(size))
         ) {
-            let store = ParameterStore(.initialized(seed: 1), isTracked: true)
+            let store = ParameterStore(
+                .initialized(seed: 1), isTracked: true, precision: configuration.precision)
             let task = model.makeModel(store.scope).trainingTask(configuration)
             let trainer = Trainer(store, settings: OptimizerSettings(), totalSteps: 1_000_000)
             let (images, _, labels) = batchInput(model, size, batch)

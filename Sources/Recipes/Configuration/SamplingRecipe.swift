@@ -1,5 +1,6 @@
 import Archives
 import Layers
+import Tensors
 
 /// A way to make samples: a file of `samplers/`.
 public struct SamplingRecipe: Settings, Hashable {
@@ -12,6 +13,8 @@ public struct SamplingRecipe: Settings, Hashable {
     public var size: ImageSize?
     /// The seed of the first image.
     public var seed: UInt64 = 0
+    /// What the operands of the network's products are rounded to; float32 where the processor has not the other.
+    public var precision = ProductPrecision.float32
     /// Solver, steps, schedule, guidance and clip stand beside these keys.
     public var sampler = SamplerSettings()
 
@@ -28,7 +31,7 @@ public struct SamplingRecipe: Settings, Hashable {
 
     public static var defaults: SamplingRecipe { SamplingRecipe() }
 
-    private enum Key: String, CodingKey { case checkpoint, classes, size, seed }
+    private enum Key: String, CodingKey { case checkpoint, classes, size, seed, precision }
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
@@ -36,6 +39,7 @@ public struct SamplingRecipe: Settings, Hashable {
         classes = try container.decodeIfPresent([String].self, forKey: .classes)
         size = try container.decodeIfPresent(ImageSize.self, forKey: .size)
         seed = try container.decode(UInt64.self, forKey: .seed)
+        precision = try container.decode(ProductPrecision.self, forKey: .precision)
         sampler = try .members(of: decoder)
     }
 
@@ -45,6 +49,7 @@ public struct SamplingRecipe: Settings, Hashable {
         try container.encodeIfPresent(classes, forKey: .classes)
         try container.encodeIfPresent(size, forKey: .size)
         try container.encode(seed, forKey: .seed)
+        try container.encode(precision, forKey: .precision)
         try sampler.encode(to: encoder)
     }
 

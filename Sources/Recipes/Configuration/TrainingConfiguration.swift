@@ -1,4 +1,5 @@
 import Layers
+import Tensors
 import Training
 
 extension OptimizerSettings: Settings {
@@ -21,6 +22,9 @@ public struct TrainingConfiguration: Settings, Hashable {
     public var steps = 100_000
     /// Decides initial weights, the order of the data, its variations and all noise.
     public var seed: UInt64 = 0
+    /// What the operands of the network's products are rounded to, forward and backward; the weights that the optimiser
+    /// changes, sums, norms and the loss are float32. Float32 where the processor has not the other.
+    public var precision = ProductPrecision.float32
     /// A checkpoint (a file, or a run's folder) whose weights the run begins with instead of drawn ones.
     public var initialWeights: String?
     public var checkpoints = CheckpointSettings()

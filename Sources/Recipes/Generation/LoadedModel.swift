@@ -12,20 +12,24 @@ public struct LoadedModel: Sendable {
     public let digest: String
     public let parameterCount: Int
 
+    /// - Parameter precision: of the network's products; float32 where the processor has it not.
     /// - Throws: `FileError`, `CheckpointFileError` when there is no sound checkpoint at `path`, it does not say what
     ///   network it belongs to, or its tensors do not fit that network; `SettingsError` for a damaged configuration.
-    public init(path: String) throws {
+    public init(path: String, precision: ProductPrecision = .float32) throws {
         let checkpoint = try Checkpoint(path: path)
         let configuration = try checkpoint.modelConfiguration()
         let weights = Dictionary(checkpoint.tensors.map { ($0.name, $0.tensor) }) { first, _ in first }
-        try self.init(path: path, configuration: configuration, weights: weights, digest: checkpoint.digest)
+        try self.init(
+            path: path, configuration: configuration, weights: weights, digest: checkpoint.digest,
+            precision: precision)
     }
 
     /// - Throws: `CheckpointFileError` when the weights do not fit the network.
     public init(
-        path: String, configuration: CheckpointConfiguration, weights: [String: Tensor], digest: String
+        path: String, configuration: CheckpointConfiguration, weights: [String: Tensor], digest: String,
+        precision: ProductPrecision = .float32
     ) throws {
-        let store = ParameterStore(.loaded(weights), isTracked: false)
+        let store = ParameterStore(.loaded(weights), isTracked: false, precision: precision)
         let trained = configuration.model.makeModel(store.scope)
         do { try store.validate() } catch let error as ParameterMismatch {
             throw CheckpointFileError(
@@ -34,7 +38,9 @@ public struct LoadedModel: Sendable {
         let (plain, folded) = configuration.model.folded(weights)
         network =
             plain == configuration.model
-            ? trained : plain.makeModel(ParameterStore(.loaded(folded), isTracked: false).scope)
+            ? trained
+            : plain.makeModel(
+                ParameterStore(.loaded(folded), isTracked: false, precision: precision).scope)
         self.path = path
         self.configuration = configuration
         self.digest = digest

@@ -58,7 +58,9 @@ public struct DenoisingModel: Sendable {
 
     /// The network as it computes, for one setting of the user's parameters.
     /// - Throws: `DenoisingError` for parameters it does not have, `CheckpointFileError` when the weights do not fit.
-    public func makeRestorer(tuning: [Float]?) throws -> any ImageRestorer {
+    public func makeRestorer(tuning: [Float]?, precision: ProductPrecision = .float32) throws
+        -> any ImageRestorer
+    {
         let count = network.kernel.tuningCount
         if let tuning, tuning.count != count {
             throw DenoisingError(
@@ -67,9 +69,9 @@ public struct DenoisingModel: Sendable {
                     : "\(path): has \(count) tuning values, found \(tuning.count)")
         }
         let values = tuning ?? (count > 0 ? [1] + Array(repeating: 0, count: count - 1) : nil)
-        do { return try network.makeInferenceRestorer(parameters, tuning: values) } catch let error
-            as ParameterMismatch
-        {
+        do {
+            return try network.makeInferenceRestorer(parameters, tuning: values, precision: precision)
+        } catch let error as ParameterMismatch {
             throw CheckpointFileError(file: path, problem: "does not fit the network it looks like: \(error)")
         }
     }

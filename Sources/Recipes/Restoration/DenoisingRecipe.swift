@@ -1,4 +1,5 @@
 import Archives
+import Tensors
 
 /// A way to denoise: a file of `samplers/` that says `task: denoise`.
 public struct DenoisingRecipe: Settings, Hashable {
@@ -21,6 +22,8 @@ public struct DenoisingRecipe: Settings, Hashable {
     public var overlap: Int?
     /// Side of the crops a network with global means was trained on, to make them local.
     public var localMeans: Int?
+    /// What the operands of the network's products are rounded to; float32 where the processor has not the other.
+    public var precision = ProductPrecision.float32
 
     public init(checkpoint: String) { self.checkpoint = checkpoint }
 
@@ -123,6 +126,6 @@ extension ImageDenoiser {
         try self.init(
             model, sigma: sigma ?? recipe.sigma.map(SigmaChoice.level),
             tuning: model.tuning(recipe.tuningSettings), isEnsemble: recipe.ensemble,
-            tiles: TileChoice(tile: recipe.tile, overlap: recipe.overlap))
+            tiles: TileChoice(tile: recipe.tile, overlap: recipe.overlap), precision: recipe.precision)
     }
 }

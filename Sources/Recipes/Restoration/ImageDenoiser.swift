@@ -54,7 +54,7 @@ public struct ImageDenoiser: Sendable {
     ///   - tuning: the user's parameters of a tunable network; nil for its first alone, full strength.
     public init(
         _ model: DenoisingModel, sigma: SigmaChoice?, tuning: [Float]? = nil, isEnsemble: Bool = false,
-        tiles: TileChoice = TileChoice()
+        tiles: TileChoice = TileChoice(), precision: ProductPrecision = .float32
     ) throws {
         if case .map = sigma, !model.network.takesNoiseLevel {
             throw DenoisingError(
@@ -63,7 +63,7 @@ public struct ImageDenoiser: Sendable {
         }
         (self.model, self.isEnsemble, self.tiles) = (model, isEnsemble, tiles)
         self.sigma = sigma
-        restorer = try model.makeRestorer(tuning: tuning)
+        restorer = try model.makeRestorer(tuning: tuning, precision: precision)
     }
 
     /// - Parameters:

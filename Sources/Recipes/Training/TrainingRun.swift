@@ -62,7 +62,8 @@ public final class TrainingRun {
 
         var plan = plan
         plan.checkpointConfiguration.model = try Self.settledModel(plan, state: state, onEvent: onEvent)
-        store = ParameterStore(.initialized(seed: configuration.seed), isTracked: true)
+        store = ParameterStore(
+            .initialized(seed: configuration.seed), isTracked: true, precision: configuration.precision)
         let model = plan.checkpointConfiguration.model.makeModel(store.scope)
         parameterCount = store.scalarCount
         let architecture = configuration.model.architecture
@@ -147,7 +148,8 @@ public final class TrainingRun {
     private func averagedModel() throws -> LoadedModel {
         try LoadedModel(
             path: folder.path, configuration: plan.checkpointConfiguration,
-            weights: trainer.optimizer.averagedParameters, digest: "")
+            weights: trainer.optimizer.averagedParameters, digest: "",
+            precision: plan.configuration.precision)
     }
 
     /// The averaged weights alone, as `model.safetensors`.

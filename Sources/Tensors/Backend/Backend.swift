@@ -2,6 +2,10 @@
 typealias Input = UnsafePointer<Float>
 typealias Output = UnsafeMutablePointer<Float>
 
+/// The same of bfloat16 scalars.
+typealias HalfInput = UnsafePointer<UInt16>
+typealias HalfOutput = UnsafeMutablePointer<UInt16>
+
 enum UnaryOperation: UInt32 {
     case negate, absolute, square, squareRoot, reciprocal, exp, log, sin, cos, tanh, sigmoid, relu, silu,
         gelu, softplus
@@ -116,6 +120,16 @@ protocol Backend: AttentionBackend, Sendable {
         _ geometry: ConvolutionGeometry, _ dy: Input, weight: WeightBuffer, _ dx: Output)
     func convolutionBackwardWeights(
         _ geometry: ConvolutionGeometry, _ x: Input, _ dy: Input, dWeight: Output, dBias: Output?)
+
+    // The same on operands rounded to bfloat16, for every geometry that `suitsBFloat16`.
+    func roundToBFloat16(_ x: Input, _ y: HalfOutput, count: Int)
+    func convolution(
+        _ geometry: ConvolutionGeometry, _ x: HalfInput, weight: WeightBuffer, bias: Input?,
+        _ activation: ConvolutionActivation, _ y: Output)
+    func convolutionBackwardData(
+        _ geometry: ConvolutionGeometry, _ dy: HalfInput, weight: WeightBuffer, _ dx: Output)
+    func convolutionBackwardWeights(
+        _ geometry: ConvolutionGeometry, _ x: HalfInput, _ dy: HalfInput, dWeight: Output)
 
     // Copies.
     func pixelUnshuffle(_ x: Input, _ y: Output, rows: Int, width: Int, channels: Int, factor: Int)

@@ -9,6 +9,7 @@ final class ConvolutionPlanCache: Sendable {
         var kind: ConvolutionPlan.Kind
         var hasBias: Bool
         var activation: ConvolutionActivation
+        var precision: ProductPrecision
         /// A plan divides its work when it is made, so each thread count has its own.
         var threads: Int
     }
@@ -17,14 +18,14 @@ final class ConvolutionPlanCache: Sendable {
 
     func plan(
         _ geometry: ConvolutionGeometry, _ kind: ConvolutionPlan.Kind, hasBias: Bool,
-        _ activation: ConvolutionActivation = .none
+        _ activation: ConvolutionActivation = .none, _ precision: ProductPrecision = .float32
     ) -> ConvolutionPlan {
         let key = Key(
             geometry: geometry, kind: kind, hasBias: hasBias, activation: activation,
-            threads: ComputeThreads.count)
+            precision: precision, threads: ComputeThreads.count)
         return plans.withLock { plans in
             if let plan = plans[key] { return plan }
-            let plan = ConvolutionPlan(geometry, kind, hasBias: hasBias, activation)
+            let plan = ConvolutionPlan(geometry, kind, hasBias: hasBias, activation, precision)
             plans[key] = plan
             return plan
         }

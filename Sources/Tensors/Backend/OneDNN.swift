@@ -81,11 +81,13 @@ enum OneDNN {
         check(status, "a strided matrix product \(m)×\(k)×\(n)")
     }
 
-    static func descriptor(_ dimensions: [Int], _ tag: dnnl_format_tag_t) -> dnnl_memory_desc_t {
+    static func descriptor(
+        _ dimensions: [Int], _ tag: dnnl_format_tag_t, _ type: dnnl_data_type_t = dnnl_f32
+    ) -> dnnl_memory_desc_t {
         var result = dnnl_memory_desc_t()
         let extents = dimensions.map(dnnl_dim_t.init)
         check(
-            dnnl_memory_desc_init_by_tag(&result, Int32(extents.count), extents, dnnl_f32, tag),
+            dnnl_memory_desc_init_by_tag(&result, Int32(extents.count), extents, type, tag),
             "a layout of \(dimensions)")
         return result
     }
@@ -159,10 +161,19 @@ final class ConvolutionPlan: @unchecked Sendable {
     private let reorder: Primitive?
     let implementation: String
 
-    init(_ g: ConvolutionGeometry, _ kind: Kind, hasBias: Bool, _ activation: ConvolutionActivation = .none) {
+    /// - Parameter precision: of the two operands; what comes out is float32.
+    init(
+        _ g: ConvolutionGeometry, _ kind: Kind, hasBias: Bool, _ activation: ConvolutionActivation = .none,
+        _ precision: ProductPrecision = .float32
+    ) {
         self.kind = kind
-        source = OneDNN.descriptor([g.batch, g.inputChannels, g.height, g.width], dnnl_nhwc)
-        target = OneDNN.descriptor([g.batch, g.outputChannels, g.outputHeight, g.outputWidth], dnnl_nhwc)
+        let operand = precision == .bfloat16 ? dnnl_bf16 : dnnl_f32
+        source = OneDNN.descriptor(
+            [g.batch, g.inputChannels, g.height, g.width], dnnl_nhwc,
+            kind == .backwardData ? dnnl_f32 : operand)
+        target = OneDNN.descriptor(
+            [g.batch, g.outputChannels, g.outputHeight, g.outputWidth], dnnl_nhwc,
+            kind == .forward ? dnnl_f32 : operand)
         bias = OneDNN.descriptor([g.outputChannels], dnnl_a)
         let (input, output) = (g.inputChannels / g.groups, g.outputChannels / g.groups)
         let extents =
@@ -170,11 +181,13 @@ final class ConvolutionPlan: @unchecked Sendable {
             ? [g.groups, output, input, g.kernelHeight, g.kernelWidth]
             : [output, input, g.kernelHeight, g.kernelWidth]
         plainWeight = OneDNN.descriptor(extents, g.groups > 1 ? dnnl_goihw : dnnl_oihw)
-        let anyWeight = OneDNN.descriptor(extents, dnnl_format_tag_any)
+        let anyWeight = OneDNN.descriptor(
+            extents, dnnl_format_tag_any, kind == .backwardWeights ? dnnl_f32 : operand)
 
         let descriptor = Self.primitiveDescriptor(
-            g, kind, activation, source: source, weight: anyWeight, bias: hasBias ? bias : nil, target: target
-        )
+            g, kind, activation, source: source, weight: anyWeight, bias: hasBias ? bias : nil,
+            target: target,
+            operand: precision)
         implementation = OneDNN.implementationName(descriptor)
         let query = kind == .backwardWeights ? dnnl_query_diff_weights_md : dnnl_query_weights_md
         let packed = dnnl_primitive_desc_query_md(descriptor, query, 0).pointee
@@ -191,7 +204,7 @@ final class ConvolutionPlan: @unchecked Sendable {
     private static func primitiveDescriptor(
         _ g: ConvolutionGeometry, _ kind: Kind, _ activation: ConvolutionActivation,
         source: dnnl_memory_desc_t, weight: dnnl_memory_desc_t, bias: dnnl_memory_desc_t?,
-        target: dnnl_memory_desc_t
+        target: dnnl_memory_desc_t, operand: ProductPrecision
     ) -> dnnl_primitive_desc_t? {
         let stride = [dnnl_dim_t](repeating: dnnl_dim_t(g.stride), count: 2)
         let dilation = [dnnl_dim_t](repeating: dnnl_dim_t(g.dilation - 1), count: 2)
@@ -202,6 +215,11 @@ final class ConvolutionPlan: @unchecked Sendable {
             let bias = bias == nil ? nil : UnsafePointer(pointer)
             func forward(_ kind: dnnl_prop_kind_t) -> dnnl_primitive_desc_t? {
                 var operation = dnnl_convolution_desc_t()
+                let type = operand == .bfloat16 ? dnnl_bf16 : dnnl_f32
+                // As a hint for a gradient, all three are of the operands' type.
+                if kind == dnnl_forward_training {
+                    (source.data_type, weight.data_type, target.data_type) = (type, type, type)
+                }
                 OneDNN.check(
                     dnnl_dilated_convolution_forward_desc_init(
                         &operation, kind, dnnl_convolution_direct, &source, &weight, bias, &target, stride,
@@ -218,7 +236,9 @@ final class ConvolutionPlan: @unchecked Sendable {
                 return result
             }
             if kind == .forward { return forward(dnnl_forward_inference) }
+            let (gradientSource, gradientWeight, gradientTarget) = (source, weight, target)
             let hint = forward(dnnl_forward_training)
+            (source, weight, target) = (gradientSource, gradientWeight, gradientTarget)
             defer { dnnl_primitive_desc_destroy(hint) }
             var operation = dnnl_convolution_desc_t()
             if kind == .backwardData {
@@ -262,7 +282,7 @@ final class ConvolutionPlan: @unchecked Sendable {
         }.pointer
     }
 
-    func forward(_ x: Input, _ weight: WeightBuffer, _ biasValues: Input?, _ y: Output) {
+    func forward(_ x: UnsafeRawPointer, _ weight: WeightBuffer, _ biasValues: Input?, _ y: Output) {
         var arguments: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer)] = [
             (DNNL_ARG_SRC, source, UnsafeMutableRawPointer(mutating: x)),
             (DNNL_ARG_WEIGHTS, packedWeight, packed(weight)),
@@ -274,7 +294,7 @@ final class ConvolutionPlan: @unchecked Sendable {
         primitive.run(arguments)
     }
 
-    func backwardData(_ dy: Input, _ weight: WeightBuffer, _ dx: Output) {
+    func backwardData(_ dy: UnsafeRawPointer, _ weight: WeightBuffer, _ dx: Output) {
         primitive.run(
             [
                 (DNNL_ARG_DIFF_DST, target, UnsafeMutableRawPointer(mutating: dy)),
@@ -283,7 +303,7 @@ final class ConvolutionPlan: @unchecked Sendable {
             ])
     }
 
-    func backwardWeights(_ x: Input, _ dy: Input, dWeight: Output, dBias: Output?) {
+    func backwardWeights(_ x: UnsafeRawPointer, _ dy: UnsafeRawPointer, dWeight: Output, dBias: Output?) {
         let result = reorder == nil ? nil : Storage(byteCount: packedByteCount)
         let pointer = result?.pointer ?? UnsafeMutableRawPointer(dWeight)
         var arguments: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer)] = [

@@ -34,6 +34,9 @@ extension Tensor {
                 groups: groups)
             return y.activated(activation)
         }
+        if weight.productPrecision == .bfloat16, geometry.suitsBFloat16 {
+            return convolvedInBFloat16(geometry, weight, bias, activation)
+        }
         let y = Tensor.uninitialized([
             shape[0], geometry.outputHeight, geometry.outputWidth,
             activation == .simpleGate ? weight.shape[0] / 2 : weight.shape[0],

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Recipes
+import Tensors
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,15 +23,19 @@ struct Bench: ParsableCommand {
     var configs: [String] = []
     @Flag(help: "Print the result as JSON.")
     var json = false
+    @Option(help: "What the operands of products are rounded to.")
+    var precision = ProductPrecision.float32
     @Option(help: "Print the cases beside those of an earlier run's JSON.", completion: .file())
     var compare: String?
     @OptionGroup var compute: ThreadOptions
 
     func run() throws {
         compute.apply()
+        Terminal.warnIfMissing(precision)
         let comparison = try compare.map(BenchmarkComparison.init(path:))
         let results = try Benchmark(
-            configs: configs, recipe: configs.isEmpty ? try? ProjectFiles.recipe("cifar10-dico") : nil
+            configs: configs, recipe: configs.isEmpty ? try? ProjectFiles.recipe("cifar10-dico") : nil,
+            precision: precision
         ).run { Terminal.status($0) }
         Terminal.endStatus()
         if json { return results.json.printLine() }
@@ -38,3 +43,5 @@ struct Bench: ParsableCommand {
         if let comparison { print("\n" + comparison.text(results)) }
     }
 }
+
+extension ProductPrecision: ExpressibleByArgument {}

@@ -83,6 +83,7 @@ struct Denoise: ParsableCommand {
     func run() throws {
         compute.apply()
         let (recipe, inputs) = try request()
+        Terminal.warnIfMissing(recipe.precision)
         let denoiser = try ImageDenoiser(recipe, sigma: sigma?.choice)
         var options = DenoisingPlan.Options(out: images ? out : nil)
         (options.isRecursive, options.overwrites) = (recursive, overwrite)

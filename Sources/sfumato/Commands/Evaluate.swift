@@ -162,7 +162,8 @@ struct GenerationOptions: ParsableArguments {
             throw GenerationError("\(file): names no checkpoint; give one with --checkpoint")
         }
         let seeds = try SeedList(count: count, from: seed ?? resolved.seed).seeds
-        return try GenerationPlan(model: LoadedModel(path: path), recipe: resolved, seeds: seeds)
+        return try GenerationPlan(
+            model: LoadedModel(path: path, precision: resolved.precision), recipe: resolved, seeds: seeds)
     }
 }
 

@@ -83,6 +83,7 @@ struct Generate: ParsableCommand {
                 "\(plan.model.path): makes latents of \(plan.channels) channels, no pictures; write them with --npz --no-images"
             )
         }
+        Terminal.warnIfMissing(plan.recipe.precision)
         let writer = try SampleWriter(plan, options: results)
         var progress = ProgressLine("sampling", total: plan.items.count * plan.stepCount, unit: "image steps")
         Interruption.watch()
@@ -124,7 +125,9 @@ struct Generate: ParsableCommand {
         let list =
             try seeds.map(SeedList.init(parsing:))
             ?? SeedList(count: count ?? 16, from: seed ?? resolved.seed)
-        return try GenerationPlan(model: LoadedModel(path: path), recipe: resolved, seeds: list.seeds)
+        return try GenerationPlan(
+            model: LoadedModel(path: path, precision: resolved.precision), recipe: resolved,
+            seeds: list.seeds)
     }
 
     private func repeated(_ file: String) throws -> GenerationPlan {
@@ -132,7 +135,7 @@ struct Generate: ParsableCommand {
         guard let path = checkpoint ?? texts.recipe.checkpoint else {
             throw GenerationError("\(file): names no checkpoint; give it with --checkpoint")
         }
-        let model = try LoadedModel(path: path)
+        let model = try LoadedModel(path: path, precision: texts.recipe.precision)
         guard model.digest == texts.digest else {
             throw GenerationError(
                 "\(path): is not the checkpoint that made \(file) (sha256 \(texts.digest.prefix(12))…, found "

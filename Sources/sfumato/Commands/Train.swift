@@ -48,6 +48,7 @@ struct Train: ParsableCommand {
         guard !dryRun else {
             return print(plan.description(parameterCount: plan.configuration.model.parameterCount))
         }
+        Terminal.warnIfMissing(plan.configuration.precision)
         let progress = TrainingProgress(total: plan.configuration.steps)
         let run = try TrainingRun(plan, folder: output, resume: resume, onEvent: progress.show)
         try finish(
@@ -58,6 +59,7 @@ struct Train: ParsableCommand {
     private func trainDenoiser(_ node: SettingsNode, _ folder: RunFolder) throws {
         let configuration = try RestorationConfiguration(node)
         guard !dryRun else { return print(try RestorationRun.description(of: configuration)) }
+        Terminal.warnIfMissing(configuration.precision)
         let progress = TrainingProgress(total: configuration.steps)
         let run = try RestorationRun(configuration, folder: folder, resume: resume, onEvent: progress.show)
         try finish(

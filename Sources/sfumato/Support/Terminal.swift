@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Recipes
+import Tensors
 import Training
 
 /// Standard error, for what is not a result.
@@ -11,6 +12,12 @@ enum Terminal {
     static func error(_ message: String) { write("sfumato: error: \(message)\n") }
 
     static func warning(_ message: String) { write("\(clear)sfumato: warning: \(message)\n") }
+
+    /// Says what is done instead where the processor lacks a precision.
+    static func warnIfMissing(_ precision: ProductPrecision) {
+        guard !precision.isAvailable else { return }
+        warning("this processor does not multiply \(precision.rawValue); products are in float32")
+    }
 
     /// A line that stays, for people only.
     static func note(_ message: String) { if isInteractive { write("\(clear)\(message)\n") } }

@@ -1,5 +1,6 @@
 import Denoising
 import Layers
+import Tensors
 import Training
 
 /// What a denoiser learns: from which noise, by which loss.
@@ -102,6 +103,9 @@ public struct RestorationConfiguration: Settings, Hashable {
     public var steps = 100_000
     /// Decides initial weights, crops and all noise.
     public var seed: UInt64 = 0
+    /// What the operands of the network's products are rounded to, forward and backward; float32 where the processor has
+    /// not the other.
+    public var precision = ProductPrecision.float32
     /// A checkpoint (a file, or a run's folder) whose weights the run begins with instead of drawn ones.
     public var initialWeights: String?
     public var checkpoints = CheckpointSettings()

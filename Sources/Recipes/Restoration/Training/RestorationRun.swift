@@ -38,7 +38,8 @@ public final class RestorationRun {
         let state = resume ? try folder.newestState { onEvent(.damaged("\($0)")) } : nil
         if let state { try Self.check(state, configuration, folder) }
 
-        let store = ParameterStore(.initialized(seed: configuration.seed), isTracked: true)
+        let store = ParameterStore(
+            .initialized(seed: configuration.seed), isTracked: true, precision: configuration.precision)
         let restorer = configuration.model.network.makeRestorer(store.scope)
         parameterCount = store.scalarCount
         trainer = Trainer(store, settings: configuration.optimizer, totalSteps: configuration.steps)
