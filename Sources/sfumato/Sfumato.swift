@@ -18,9 +18,8 @@ struct Sfumato: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Train.self, Generate.self, Denoise.self, Spectrum.self, Evaluate.self, Inspect.self, Convert.self,
-            Verify.self,
-            Bench.self,
+            Train.self, Generate.self, Denoise.self, Encode.self, Decode.self, Spectrum.self, Evaluate.self,
+            Inspect.self, Convert.self, Verify.self, Bench.self,
         ])
 
     static func main() {

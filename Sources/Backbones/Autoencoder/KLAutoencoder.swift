@@ -30,24 +30,46 @@ public struct KLAutoencoderConfiguration: Codable, Hashable, Sendable {
     /// MAR's autoencoder: one latent pixel for 16×16 image pixels.
     public static let mar16 = KLAutoencoderConfiguration()
     /// The autoencoder of SDXL: one latent pixel for 8×8 image pixels.
-    public static let sdxl: KLAutoencoderConfiguration = {
+    public static let sdxl = eightfold(scale: 0.13025)
+    /// The autoencoder of Stable Diffusion 1 and 2 and of DiT and DiCo: the same network, other weights.
+    public static let stableDiffusion = eightfold(scale: 0.18215)
+
+    private static func eightfold(scale: Double) -> KLAutoencoderConfiguration {
         var result = KLAutoencoderConfiguration()
         (result.latentChannels, result.channels) = (4, [128, 256, 512, 512])
-        (result.attendsInEncoder, result.scale) = (false, 0.13025)
+        (result.attendsInEncoder, result.scale) = (false, scale)
         return result
-    }()
+    }
+
+    /// The published autoencoders by name.
+    public static let presets = ["kl16-mar": mar16, "kl8-sdxl": sdxl, "kl8-sd": stableDiffusion]
 
     /// How many image pixels on a side make one latent pixel.
     public var stride: Int { 1 << (channels.count - 1) }
 
     /// - Throws: `ConfigurationError` naming the first field that cannot be.
     public func validate() throws {
-        guard !channels.isEmpty, channels.allSatisfy({ $0 > 0 && $0 % groups == 0 }), groups > 0 else {
+        guard groups > 0 else {
+            throw ConfigurationError(field: "groups", demand: "at least 1, found \(groups)")
+        }
+        guard !channels.isEmpty, channels.count <= 16, channels.allSatisfy({ $0 > 0 && $0 % groups == 0 })
+        else {
             throw ConfigurationError(
                 field: "channels", demand: "widths in multiples of the \(groups) groups, found \(channels)")
         }
-        guard latentChannels > 0, imageChannels > 0, blocksPerLevel > 0 else {
-            throw ConfigurationError(field: "latentChannels", demand: "at least 1, found \(latentChannels)")
+        guard imageChannels == 1 || imageChannels == 3 else {
+            throw ConfigurationError(
+                field: "imageChannels", demand: "1 (grey) or 3 (colour), found \(imageChannels)")
+        }
+        for (name, count) in [("latentChannels", latentChannels), ("blocksPerLevel", blocksPerLevel)]
+        where count < 1 {
+            throw ConfigurationError(field: name, demand: "at least 1, found \(count)")
+        }
+        guard scale.isFinite, scale > 0 else {
+            throw ConfigurationError(field: "scale", demand: "above 0, found \(scale)")
+        }
+        guard shift.isFinite else {
+            throw ConfigurationError(field: "shift", demand: "a finite number, found \(shift)")
         }
     }
 
@@ -68,14 +90,17 @@ public final class KLAutoencoder: Sendable {
         /// `[N, h, w, 2c]`: mean, then logarithm of the variance.
         public let moments: Tensor
 
-        public var mean: Tensor { moments.channels(0..<moments.shape.channels / 2) }
-
-        /// mean + deviation·noise, the logarithm of the variance limited to −30…20.
-        public func sample(_ noise: Tensor) -> Tensor {
+        /// Of every value, the logarithm of the variance limited to −30…20.
+        public var deviation: Tensor {
             let channels = moments.shape.channels
             let logVariance = (moments.channels(channels / 2..<channels) + 5).clamped(to: 25) - 5
-            return mean + exp(logVariance * 0.5) * noise
+            return exp(logVariance * 0.5)
         }
+
+        public var mean: Tensor { moments.channels(0..<moments.shape.channels / 2) }
+
+        /// mean + deviation·noise
+        public func sample(_ noise: Tensor) -> Tensor { mean + deviation * noise }
     }
 
     public let configuration: KLAutoencoderConfiguration

@@ -46,7 +46,7 @@ extension BenchmarkCase {
         ) {
             let store = ParameterStore(
                 .initialized(seed: 1), isTracked: true, precision: configuration.precision)
-            let task = model.makeModel(store.scope).trainingTask(configuration)
+            let task = try model.makeModel(store.scope).trainingTask(configuration)
             let trainer = Trainer(store, settings: OptimizerSettings(), totalSteps: 1_000_000)
             let (images, _, labels) = batchInput(model, size, batch)
             let data = ImageBatch(images: images, labels: labels, indices: Array(0..<batch))

@@ -6,6 +6,8 @@ public struct CheckpointConfiguration: Settings, Hashable {
     public var size = ImageSize(32)
     /// Names of the classes in label order; empty where they have none.
     public var classes: [String] = []
+    /// Of a model of latents: the autoencoder that they were made with.
+    public var autoencoder: AutoencoderIdentity?
     /// How the training was set up.
     public var training: TrainingConfiguration?
 

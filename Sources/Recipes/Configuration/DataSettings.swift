@@ -2,7 +2,7 @@ import Training
 
 /// Which images a run learns from, and how they are prepared.
 public struct DataSettings: Settings, Hashable {
-    /// How the data is stored: folder, zip, cifar10, idx or shapes; told by looking at `path` when absent.
+    /// How the data is stored: folder, zip, cifar10, idx, shapes or latents; told by looking at `path` when absent.
     public var kind: DatasetSpecification.Kind?
     /// The folder or file; not for `shapes`.
     public var path: String?
@@ -13,13 +13,17 @@ public struct DataSettings: Settings, Hashable {
     /// Number of images that `shapes` draws.
     public var count: Int?
 
-    /// What the network sees: `32` or `48x32`.
+    /// For models that read prompts: a safetensors file with an embedded prompt `[tokens, width]` for each image under
+    /// its file's name without extension, or for each class under its name.
+    public var prompts: String?
+
+    /// What the network sees: `32` or `48x32`; latent cells of latents.
     public var size = ImageSize(32)
-    /// 3 for colour, 1 for grey.
+    /// 3 for colour, 1 for grey; of latents as many as they have.
     public var channels = 3
     /// How an image comes to that size: centerCrop (ADM's), stretch or randomCrop.
     public var fit = ImagePreparation.Fit.centerCrop
-    /// Mirror left and right for half of the samples.
+    /// Mirror left and right for half of the samples; of latents those of mirrored images are taken, where there are any.
     public var flip = true
     /// Turn and mirror by the eight symmetries of the square.
     public var dihedral = false
@@ -38,7 +42,13 @@ public struct DataSettings: Settings, Hashable {
 
     public func validate() throws {
         try Self.require(
-            channels == 1 || channels == 3, "channels", "1 (grey) or 3 (colour), found \(channels)")
+            kind == .latents ? channels >= 1 : channels == 1 || channels == 3, "channels",
+            kind == .latents
+                ? "at least 1, found \(channels)"
+                : "1 (grey) or 3 (colour), found \(channels); latents need kind: latents")
+        try Self.require(
+            kind != .latents || (!dihedral && shift == 0 && fit == .centerCrop), "kind",
+            "another than latents for fit, dihedral and shift: latents are taken as they are")
         try Self.require(holdout >= 0, "holdout", "at least 0, found \(holdout)")
         try Self.require(threads >= 1, "threads", "at least 1, found \(threads)")
         try Self.require(shift >= 0, "shift", "at least 0, found \(shift)")

@@ -11,6 +11,10 @@ public struct SamplingRecipe: Settings, Hashable {
     public var classes: [String]?
     /// Width and height; absent for the size the model was trained on.
     public var size: ImageSize?
+    /// Of a model of latents: the autoencoder that makes images of them, as `sfumato convert` wrote it.
+    public var decoder: String?
+    /// SHA-256 of its weights; another one is then an error.
+    public var decoderDigest: String?
     /// The seed of the first image.
     public var seed: UInt64 = 0
     /// What the operands of the network's products are rounded to; float32 where the processor has not the other.
@@ -19,25 +23,30 @@ public struct SamplingRecipe: Settings, Hashable {
     public var sampler = SamplerSettings()
 
     public init(
-        checkpoint: String? = nil, classes: [String]? = nil, size: ImageSize? = nil, seed: UInt64 = 0,
-        sampler: SamplerSettings = SamplerSettings()
+        checkpoint: String? = nil, classes: [String]? = nil, size: ImageSize? = nil, decoder: String? = nil,
+        seed: UInt64 = 0, sampler: SamplerSettings = SamplerSettings()
     ) {
         self.checkpoint = checkpoint
         self.classes = classes
         self.size = size
+        self.decoder = decoder
         self.seed = seed
         self.sampler = sampler
     }
 
     public static var defaults: SamplingRecipe { SamplingRecipe() }
 
-    private enum Key: String, CodingKey { case checkpoint, classes, size, seed, precision }
+    private enum Key: String, CodingKey {
+        case checkpoint, classes, size, decoder, decoderDigest, seed, precision
+    }
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         checkpoint = try container.decodeIfPresent(String.self, forKey: .checkpoint)
         classes = try container.decodeIfPresent([String].self, forKey: .classes)
         size = try container.decodeIfPresent(ImageSize.self, forKey: .size)
+        self.decoder = try container.decodeIfPresent(String.self, forKey: .decoder)
+        decoderDigest = try container.decodeIfPresent(String.self, forKey: .decoderDigest)
         seed = try container.decode(UInt64.self, forKey: .seed)
         precision = try container.decode(ProductPrecision.self, forKey: .precision)
         sampler = try .members(of: decoder)
@@ -48,6 +57,8 @@ public struct SamplingRecipe: Settings, Hashable {
         try container.encodeIfPresent(checkpoint, forKey: .checkpoint)
         try container.encodeIfPresent(classes, forKey: .classes)
         try container.encodeIfPresent(size, forKey: .size)
+        try container.encodeIfPresent(decoder, forKey: .decoder)
+        try container.encodeIfPresent(decoderDigest, forKey: .decoderDigest)
         try container.encode(seed, forKey: .seed)
         try container.encode(precision, forKey: .precision)
         try sampler.encode(to: encoder)
@@ -68,6 +79,9 @@ public struct SamplingRecipe: Settings, Hashable {
         let folder = splitPath(path).folder
         if let checkpoint, checkpoint == written.checkpoint, !checkpoint.hasPrefix("/") {
             self.checkpoint = joinPath(folder, checkpoint)
+        }
+        if let decoder, decoder == written.decoder, !decoder.hasPrefix("/") {
+            self.decoder = joinPath(folder, decoder)
         }
         if let image = sampler.bands?.from, image == written.sampler.bands?.from, !image.hasPrefix("/") {
             sampler.bands?.from = joinPath(folder, image)

@@ -51,7 +51,26 @@ public struct TrainingConfiguration: Settings, Hashable {
             try Self.require(
                 data.size == fixed, "data.size", "\(fixed) for this model, found \(data.size)")
         }
+        let readsPrompts = model.architecture.readsPrompts
+        try Self.require(
+            readsPrompts == (data.prompts != nil), "data.prompts",
+            readsPrompts ? "given, because the model reads prompts" : "left out: the model reads no prompts")
+        try Self.require(
+            data.kind != .latents || evaluate.every == 0, "evaluate.every",
+            "0 with latents; score images of sfumato generate with sfumato evaluate")
         try model.architecture.check(objective)
+    }
+}
+
+extension TrainingConfiguration {
+    /// How samples are made on the way: by the training's prompts where others are not given.
+    func sampler(_ settings: SamplerSettings) -> SamplerSettings {
+        guard let prompts = data.prompts, settings.masked?.prompts == nil else { return settings }
+        var result = settings
+        var masked = result.masked ?? .defaults
+        masked.prompts = prompts
+        result.masked = masked
+        return result
     }
 }
 
@@ -81,6 +100,8 @@ public struct SampleSettings: Settings, Hashable {
     public var count = 16
     /// How they are made.
     public var sampler = SamplerSettings()
+    /// Of a model of latents: the autoencoder that makes pictures of them; without it none are made.
+    public var decoder: String?
 
     public static var defaults: SampleSettings { SampleSettings() }
 

@@ -60,7 +60,8 @@ public struct Conversion: Sendable {
         } else if LINAPreset(rawValue: architecture) != nil {
             kind = "{model: {kind: lina, preset: \(architecture)}, objective: {kind: flow}}"
         } else {
-            let known = architectures + NextFrequencyConversion.architectures
+            let known =
+                architectures + KLAutoencoderConversion.architectures + NextFrequencyConversion.architectures
             let hint = nearestName(to: architecture, in: known).map { "did you mean \($0)?" }
             throw ConversionError(
                 "there is no architecture \"\(architecture)\"; \(hint ?? "known are " + known.joined(separator: ", "))"

@@ -18,6 +18,8 @@ public struct GenerationPlan: Sendable {
     public let recipe: SamplingRecipe
     public let items: [Item]
     let sampler: any ImageSampler
+    /// What makes images of a model's latents.
+    let decoder: LoadedKLAutoencoder?
 
     /// - Parameter seeds: one image each.
     /// - Throws: `GenerationError`, `SettingsError` when the model cannot do what the recipe says.
@@ -34,10 +36,12 @@ public struct GenerationPlan: Sendable {
                 "\(model.path): was not trained without labels, so it cannot be guided; set guidance.scale to 1"
             )
         }
+        decoder = try Self.decoder(&recipe, model, size: size)
         do {
             try settings.architecture.check(recipe.sampler, for: model.configuration.objective)
-            sampler = try model.network.imageSampler(
+            let base = try model.network.imageSampler(
                 recipe.sampler, objective: model.configuration.objective)
+            sampler = decoder.map { DecodedSampler(base: base, decoder: $0) } ?? base
         } catch let error as ConfigurationError {
             throw GenerationError("\(model.path): for this model \(error)")
         }
@@ -76,12 +80,23 @@ public struct GenerationPlan: Sendable {
         return count == 0 ? ["none"] : (0..<count).map { model.className($0) }
     }
 
+    /// What the model draws: of its latents where there is a decoder.
     public var size: ImageSize { recipe.size ?? model.configuration.size }
+    /// Of the samples as they are written.
+    public var sampleSize: ImageSize {
+        let stride = decoder?.identity.stride ?? 1
+        return ImageSize(width: size.width * stride, height: size.height * stride)
+    }
     public var stepCount: Int { sampler.stepCount }
-    public var channels: Int { model.configuration.model.inputChannels }
+    /// Of the samples as they are written.
+    public var channels: Int {
+        decoder?.configuration.imageChannels ?? model.configuration.model.inputChannels
+    }
 
-    /// Whether the samples are pictures; what has other than 1 or 3 channels needs a decoder.
-    public var makesImages: Bool { channels == 1 || channels == 3 }
+    /// Whether the samples are pictures: those of a model of latents are with a decoder alone.
+    public var makesImages: Bool {
+        decoder != nil || (model.configuration.autoencoder == nil && (channels == 1 || channels == 3))
+    }
 
     /// The plan for people, one fact a line.
     public var description: String {
@@ -91,7 +106,7 @@ public struct GenerationPlan: Sendable {
             "checkpoint  \(model.path)",
             "weights     sha256 \(model.digest)",
             "model       \(model.configuration.model.name), \(model.parameterCount) parameters",
-            "images      \(items.count), \(size.width)×\(size.height), \(channels) channels",
+            "images      \(items.count), \(sampleSize.width)×\(sampleSize.height), \(channels) channels",
             "seeds       \(SeedList(items.map(\.seed)))",
             "classes     " + classes.prefix(12).joined(separator: ", ") + (classes.count > 12 ? ", …" : ""),
         ]
@@ -110,7 +125,8 @@ public struct GenerationPlan: Sendable {
         [
             "checkpoint": .string(model.path), "digest": .string(model.digest),
             "parameters": .integer(model.parameterCount), "recipe": recipe.node.json,
-            "steps": .integer(stepCount), "width": .integer(size.width), "height": .integer(size.height),
+            "steps": .integer(stepCount), "width": .integer(sampleSize.width),
+            "height": .integer(sampleSize.height),
             "images": .array(
                 items.map { ["seed": .string("\($0.seed)"), "class": .string($0.className)] }),
         ]

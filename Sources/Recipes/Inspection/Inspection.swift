@@ -28,6 +28,8 @@ public struct Inspection: Sendable {
         case generator(CheckpointConfiguration)
         case denoiser(RestorationCheckpoint, sigmas: ClosedRange<Double>?)
         case autoencoder(AutoencoderCheckpoint)
+        /// The autoencoder of a model of latents.
+        case imageAutoencoder(KLAutoencoderCheckpoint)
     }
 
     public let source: String

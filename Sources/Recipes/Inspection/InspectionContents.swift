@@ -51,6 +51,9 @@ extension Inspection {
                     try self.init(denoiser: path, RestorationCheckpoint(node.applying(overrides)))
                 } else if AutoencoderConfiguration.describes(node) {
                     try self.init(autoencoder: path, AutoencoderCheckpoint(node.applying(overrides)))
+                } else if KLAutoencoderCheckpoint.describes(config) {
+                    let checkpoint = try KLAutoencoderCheckpoint(node.applying(overrides))
+                    try self.init(imageAutoencoder: path, checkpoint, weights.tensors)
                 } else {
                     try self.init(generator: Checkpoint(path: path), path, overrides)
                 }
@@ -90,6 +93,16 @@ extension Inspection {
             }
         }
 
+        private init(
+            imageAutoencoder path: String, _ checkpoint: KLAutoencoderCheckpoint, _ tensors: [StoredTensor]
+        )
+            throws
+        {
+            _ = try LoadedKLAutoencoder(path: path)
+            subject = .imageAutoencoder(checkpoint)
+            self.tensors = tensors
+        }
+
         /// - Parameter configuration: nil where names and shapes tell the network.
         private init(denoiser path: String, _ configuration: RestorationCheckpoint?) throws {
             let model = try DenoisingModel(path: path)
@@ -111,6 +124,7 @@ extension Inspection.Subject {
         case .generator(let configuration): configuration.model.name
         case .denoiser(let configuration, _): configuration.model.name
         case .autoencoder(let configuration): configuration.model.name
+        case .imageAutoencoder: "KL autoencoder"
         }
     }
 
@@ -119,6 +133,7 @@ extension Inspection.Subject {
         case .generator(let configuration): configuration.node
         case .denoiser(let configuration, _): configuration.node
         case .autoencoder(let configuration): configuration.node
+        case .imageAutoencoder(let configuration): configuration.node
         }
     }
 
@@ -128,12 +143,13 @@ extension Inspection.Subject {
         case .generator(let configuration): configuration.size
         case .denoiser(let configuration, _): configuration.training?.data.size ?? ImageSize(256)
         case .autoencoder(let configuration): configuration.model.frvae.fixedSize
+        case .imageAutoencoder: ImageSize(256)
         }
     }
 
     func stageName(of parameter: String) -> String {
         switch self {
-        case .generator, .autoencoder: String(parameter.prefix { $0 != "." })
+        case .generator, .autoencoder, .imageAutoencoder: String(parameter.prefix { $0 != "." })
         case .denoiser(let configuration, _): configuration.model.network.stageName(of: parameter)
         }
     }
@@ -157,6 +173,19 @@ extension Inspection.Subject {
                     problem: "must be \(model.fixedSize) for this FR-VAE, found \(size)")
             }
             return try model.stages()
+        case .imageAutoencoder(let checkpoint):
+            let configuration = checkpoint.model.configuration
+            let multiple = configuration.stride
+            guard size.width % multiple == 0, size.height % multiple == 0 else {
+                throw SettingsError(
+                    origin: origin, key: "size",
+                    problem: "must have sides that are multiples of \(multiple), found \(size)")
+            }
+            return configuration.stageCosts(height: size.height, width: size.width).map {
+                ModelStage(
+                    name: $0.stage, parameterCount: $0.parameters, multiplyAccumulates: $0.multiplyAccumulates
+                )
+            }
         }
     }
 
@@ -172,6 +201,12 @@ extension Inspection.Subject {
             return [
                 "codes       \(grids.map(\.count).reduce(0, +)) of \(quantizer.vocabulary), grids "
                     + grids.map { "\($0)" }.joined(separator: ", ")
+            ]
+        case .imageAutoencoder(let checkpoint):
+            let configuration = checkpoint.model.configuration
+            return [
+                "latents     \(size.width / configuration.stride)×\(size.height / configuration.stride), "
+                    + "\(configuration.latentChannels) channels, times \(configuration.scale)"
             ]
         case .denoiser(let configuration, let sigmas):
             let network = configuration.model.network

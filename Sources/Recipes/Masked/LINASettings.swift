@@ -84,9 +84,6 @@ extension LINASettings: ModelArchitecture {
         func require(_ condition: Bool, _ field: String, _ demand: String) throws {
             guard condition else { throw ConfigurationError(field: field, demand: demand) }
         }
-        try require(
-            network.textSize == 0, "model.textSize",
-            "0: prompts are not trained on, found \(network.textSize)")
         switch (network.head, objective) {
         case (.flow, .flow(let flow)):
             try require(

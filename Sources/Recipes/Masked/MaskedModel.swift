@@ -12,7 +12,7 @@ public struct MaskedModel: ImageModel {
         self.masking = masking
     }
 
-    public func trainingTask(_ configuration: TrainingConfiguration) -> any TrainingTask {
+    public func trainingTask(_ configuration: TrainingConfiguration) throws -> any TrainingTask {
         let (ratio, repeats) = (masking.ratio, masking.repeats)
         let objective: any MaskedObjective =
             if case .flow(let flow) = configuration.objective {
@@ -21,7 +21,11 @@ public struct MaskedModel: ImageModel {
                 MaskedDiffusionObjective(
                     head: configuration.objective.makeObjective(), ratio: ratio, repeats: repeats)
             }
-        return MaskedTask(model: network, objective: objective, seed: configuration.seed)
+        let prompts = try configuration.data.prompts.map {
+            try PromptFile(path: $0, width: network.configuration.textSize)
+        }
+        return MaskedTask(
+            model: network, objective: objective, prompts: prompts?.prompts, seed: configuration.seed)
     }
 
     public func imageSampler(_ settings: SamplerSettings, objective: ObjectiveSettings) throws

@@ -5,15 +5,21 @@ import Layers
 import Tensors
 import Training
 
-/// What a LINA learns from a batch: the values of hidden tokens, from the visible ones and the label.
+/// What a LINA learns from a batch: the values of hidden tokens, from the visible ones and the label or prompt.
 public struct MaskedTask: TrainingTask {
     public let model: LINA
     public let objective: any MaskedObjective
+    /// Of a model that reads prompts: what the labels count.
+    public let prompts: PromptList?
     public let seed: UInt64
 
-    public init(model: LINA, objective: any MaskedObjective = MaskedFlowObjective(), seed: UInt64) {
+    public init(
+        model: LINA, objective: any MaskedObjective = MaskedFlowObjective(), prompts: PromptList? = nil,
+        seed: UInt64
+    ) {
         self.model = model
         self.objective = objective
+        self.prompts = prompts
         self.seed = seed
     }
 
@@ -26,8 +32,15 @@ public struct MaskedTask: TrainingTask {
         }
         return objective.evaluation(
             model, tokens: PatchEmbedding.tokens(of: batch.images, patchSize: configuration.patchSize),
-            condition: model.condition(labels: labels), samples: places,
+            condition: condition(labels), samples: places,
             stream: RandomStream(seed: seed).stream(named: "masked flow").stream(UInt64(step)))
+    }
+}
+
+extension MaskedTask {
+    private func condition(_ labels: [Int?]) -> Tensor {
+        guard let prompts else { return model.condition(labels: labels) }
+        return model.condition(prompts: labels.map { $0.map { prompts[$0] } })
     }
 }
 

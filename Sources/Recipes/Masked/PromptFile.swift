@@ -3,12 +3,24 @@ import Checkpoints
 import Layers
 import Tensors
 
+/// Embedded prompts of a file, read when asked for.
+public struct PromptList: Sendable {
+    fileprivate let stored: [StoredTensor]
+
+    public var count: Int { stored.count }
+
+    /// `[L, E]`
+    public subscript(index: Int) -> Tensor {
+        let shape = stored[index].shape.suffix(2)
+        return Tensor(shape: Shape(Array(shape)), scalars: stored[index].floats)
+    }
+}
+
 /// Prompts that another program has embedded: a safetensors file with one tensor `[L, E]` for each, under its name.
 struct PromptFile: Sendable {
     /// In alphabetical order.
     let names: [String]
-    /// `[L, E]` each.
-    let prompts: [Tensor]
+    let prompts: PromptList
 
     /// - Parameter width: E that the model reads.
     /// - Throws: `FileError`, `CheckpointFileError` when the file is damaged, empty, or holds something else.
@@ -18,7 +30,7 @@ struct PromptFile: Sendable {
             throw CheckpointFileError(
                 file: path, problem: "holds no prompt; give each as a tensor [tokens, \(width)]")
         }
-        prompts = try tensors.map { stored in
+        for stored in tensors {
             var shape = stored.shape
             if shape.count == 3, shape[0] == 1 { shape.removeFirst() }
             guard shape.count == 2, shape[0] > 0, shape[1] == width else {
@@ -26,14 +38,18 @@ struct PromptFile: Sendable {
                     file: path,
                     problem: "\(stored.name) is \(stored.shape), the model reads prompts [tokens, \(width)]")
             }
-            guard stored.floats.allSatisfy(\.isFinite) else {
+            guard stored.isFinite else {
                 throw CheckpointFileError(
                     file: path, problem: "\(stored.name) has values that are not finite")
             }
-            return Tensor(shape: Shape(shape), scalars: stored.floats)
         }
+        prompts = PromptList(stored: tensors)
         names = tensors.map(\.name)
     }
+}
+
+extension StoredTensor {
+    fileprivate var isFinite: Bool { floats.allSatisfy(\.isFinite) }
 }
 
 extension MaskedSamplingSettings {

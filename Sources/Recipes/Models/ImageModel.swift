@@ -4,7 +4,8 @@ import Training
 /// A network that learns to make images: how it learns, and how it draws.
 public protocol ImageModel: Sendable {
     /// What a run makes the network learn.
-    func trainingTask(_ configuration: TrainingConfiguration) -> any TrainingTask
+    /// - Throws: errors of files that the configuration names.
+    func trainingTask(_ configuration: TrainingConfiguration) throws -> any TrainingTask
 
     /// The way of drawing images that settings describe.
     /// - Parameter objective: what the network was trained for.

@@ -14,17 +14,23 @@ public struct HoldoutDataset: ImageDataset {
     public static func split(
         _ base: any ImageDataset, holdout: Int
     ) throws -> (training: any ImageDataset, heldOut: (any ImageDataset)?) {
-        guard holdout > 0 else { return (base, nil) }
+        guard let split = try Self.places(base, holdout: holdout) else { return (base, nil) }
+        return (
+            HoldoutDataset(base: base, indices: split.reference),
+            HoldoutDataset(base: base, indices: split.heldOut)
+        )
+    }
+
+    /// Which samples are learned from, and which are kept aside; nil when none are.
+    /// - Throws: `DatasetError` when more than half would be held out.
+    static func places(_ base: any SampleDataset, holdout: Int) throws -> HeldOutSplit? {
+        guard holdout > 0 else { return nil }
         guard holdout <= base.count / 2 else {
             throw DatasetError(
                 base.source, "\(holdout) of its \(base.count) images are to be held out, more than half",
                 remedy: "lower data.holdout")
         }
-        let split = HeldOutSplit(count: base.count, heldOutCount: holdout)
-        return (
-            HoldoutDataset(base: base, indices: split.reference),
-            HoldoutDataset(base: base, indices: split.heldOut)
-        )
+        return HeldOutSplit(count: base.count, heldOutCount: holdout)
     }
 
     public var source: String { base.source }

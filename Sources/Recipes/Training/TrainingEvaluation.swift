@@ -40,6 +40,7 @@ public struct EvaluateSettings: Settings, Hashable {
 /// Evaluates the averaged weights of a run; the training images are measured once.
 final class TrainingEvaluation {
     private let settings: EvaluateSettings
+    private let sampler: SamplerSettings
     private let metrics: EvaluationMetrics
     private let dataset: any ImageDataset
     private let network: FeatNet?
@@ -50,12 +51,14 @@ final class TrainingEvaluation {
     /// - Throws: errors of reading the networks' weights.
     init?(_ plan: TrainingPlan) throws {
         settings = plan.configuration.evaluate
-        guard settings.every > 0 else { return nil }
+        // Latents have no pictures to be compared with; the configuration says so.
+        guard settings.every > 0, case .images(let images) = plan.data else { return nil }
+        sampler = plan.configuration.sampler(settings.sampler)
         metrics = try EvaluationMetrics(named: settings.metrics)
         network = try metrics.needs.contains(.featNet) ? Evaluation.featNet() : nil
         extractor = try settings.inception.map { try InceptionExtractor(path: $0, mode: .tensorFlow1) }
         dataset = PreparedDataset(
-            base: Subset(plan.dataset, limit: settings.referenceCount),
+            base: Subset(images, limit: settings.referenceCount),
             preparation: plan.configuration.data.preparation)
     }
 
@@ -64,7 +67,7 @@ final class TrainingEvaluation {
     /// - Returns: the metrics' values; nil for models whose samples are no pictures.
     func report(_ model: LoadedModel) throws -> EvaluationReport? {
         let generation = try GenerationPlan(
-            model: model, recipe: SamplingRecipe(sampler: settings.sampler),
+            model: model, recipe: SamplingRecipe(sampler: sampler),
             seeds: try SeedList(count: settings.count, from: 0).seeds)
         guard generation.makesImages else { return nil }
         let real = try reference ?? measure(DatasetSource(dataset: dataset))

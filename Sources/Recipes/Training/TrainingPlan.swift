@@ -7,7 +7,7 @@ import Training
 /// What a training run will do, decided before the first step.
 public struct TrainingPlan: Sendable {
     public let configuration: TrainingConfiguration
-    public let dataset: any ImageDataset
+    public let data: TrainingData
     public let heldOutCount: Int
     /// What every checkpoint of the run carries.
     public internal(set) var checkpointConfiguration: CheckpointConfiguration
@@ -16,24 +16,30 @@ public struct TrainingPlan: Sendable {
     /// - Parameter origin: what errors call the configuration.
     /// - Throws: `SettingsError`, `DatasetError`, errors of opening the data.
     public init(_ configuration: TrainingConfiguration, origin: String) throws {
-        let base = try configuration.data.specification.open()
-        let (training, heldOut) = try HoldoutDataset.split(base, holdout: configuration.data.holdout)
-        let (names, count) = (base.classNames, configuration.model.classCount)
+        let base = try TrainingData(configuration.data, origin: origin)
+        let (training, heldOutCount) = try base.holdingOut(configuration.data.holdout)
+        let (names, count) = (base.samples.classNames, configuration.model.classCount)
         guard count == 0 || names.count == count else {
             throw SettingsError(
                 origin: origin, key: "model.classCount",
                 problem:
-                    "must be \(names.count), as \(base.source) has \(names.count) classes, found \(count)")
+                    "must be \(names.count), as \(base.samples.source) has \(names.count) classes, found \(count)"
+            )
         }
         self.configuration = configuration
-        dataset = training
-        heldOutCount = heldOut?.count ?? 0
+        data = try training.prompted(configuration)
+        self.heldOutCount = heldOutCount
         var carried = CheckpointConfiguration(model: configuration.model)
         carried.objective = configuration.objective
         carried.size = configuration.data.size
         carried.classes = count == 0 ? [] : names
+        carried.autoencoder = try base.autoencoder()
         carried.training = configuration
         checkpointConfiguration = carried
+        if case .nextFrequency = configuration.model, case .latents = data {
+            throw SettingsError(
+                origin: origin, key: "model.kind", problem: "must be another than nextFrequency for latents")
+        }
         try check(configuration.samples.sampler, "samples.sampler", origin)
         if configuration.evaluate.every > 0 {
             try check(configuration.evaluate.sampler, "evaluate.sampler", origin)
@@ -49,6 +55,8 @@ public struct TrainingPlan: Sendable {
                 origin: origin, key: "\(key).\(error.field)", problem: "must be \(error.demand)")
         }
     }
+
+    public var dataset: any SampleDataset { data.samples }
 
     /// Images that one update learns from.
     public var imagesPerStep: Int { configuration.batchSize * configuration.optimizer.accumulation }

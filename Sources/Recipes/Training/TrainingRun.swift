@@ -76,14 +76,9 @@ public final class TrainingRun {
             try model.loadTokenizer(into: store)
         }
         firstStep = trainer.stepCount
-        task = model.trainingTask(configuration)
-        loader = try DataLoader(
-            plan.dataset, configuration.data.preparation,
-            DataLoaderOptions(
-                batchSize: configuration.batchSize, seed: configuration.seed,
-                threads: configuration.data.threads,
-                onBadImage: configuration.data.onBadImage),
-            position: DataPosition(samples: firstStep * plan.imagesPerStep),
+        task = try model.trainingTask(configuration)
+        loader = try plan.data.loader(
+            configuration, position: DataPosition(samples: firstStep * plan.imagesPerStep),
             onSkip: { onEvent(.skipped($0)) })
         try AtomicFile.write(configuration.node.yaml, to: folder.configPath)
         self.plan = plan
@@ -130,7 +125,9 @@ public final class TrainingRun {
     private func sample(_ log: TrainingLog) throws {
         let samples = plan.configuration.samples
         let generation = try GenerationPlan(
-            model: averagedModel(), recipe: SamplingRecipe(sampler: samples.sampler),
+            model: averagedModel(),
+            recipe: SamplingRecipe(
+                decoder: samples.decoder, sampler: plan.configuration.sampler(samples.sampler)),
             seeds: try SeedList(count: samples.count, from: 0).seeds)
         guard generation.makesImages else { return }
         var images: [Image] = []
@@ -178,9 +175,10 @@ extension TrainingRun {
             let source = try Checkpoint(path: path).modelConfiguration()
             return .nextFrequency(try model.normalized(as: source.model, of: path))
         }
+        guard case .images(let images) = plan.data else { return configuration.model }
         let data = configuration.data
         return .nextFrequency(
-            try model.measured(on: plan.dataset, data.preparation, onBadImage: data.onBadImage) {
+            try model.measured(on: images, data.preparation, onBadImage: data.onBadImage) {
                 onEvent(.skipped($0))
             })
     }
@@ -188,6 +186,11 @@ extension TrainingRun {
     /// Whether a saved state belongs to this configuration: all that shapes the numbers must be the same.
     private static func check(_ state: TrainingState, _ plan: TrainingPlan, _ folder: RunFolder) throws {
         let saved = try CheckpointConfiguration(json: state.config.text, name: "\(folder.path): state")
+        guard saved.autoencoder == plan.checkpointConfiguration.autoencoder else {
+            throw TrainingError(
+                "\(folder.path): was trained on latents of another autoencoder; restore them, or choose another --out"
+            )
+        }
         guard var old = saved.training else { return }
         let new = plan.configuration
         // What may change between the parts of a run: how long it is, and what it keeps and shows.

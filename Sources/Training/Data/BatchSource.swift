@@ -4,7 +4,7 @@ import Tensors
 
 /// Images and labels of one training step.
 public struct ImageBatch: Sendable {
-    /// `[N, H, W, C]` in [−1, 1].
+    /// `[N, H, W, C]`: images in [−1, 1], or scaled latents.
     public let images: Tensor
     /// The class of each image; nil where the data set has none.
     public let labels: [Int?]
@@ -38,25 +38,19 @@ public enum BadImagePolicy: String, Sendable, Codable, CaseIterable {
 
 /// The endless sequence of training samples, of which any part can be made at any time by any thread.
 ///
-/// Sample `s` belongs to epoch `s / count`; each epoch is a new permutation that depends on the seed and the epoch,
-/// and a sample's variations depend on the seed and `s`. So batches are the same whatever the number of
+/// A sample's variations depend on the seed and its number alone. So batches are the same whatever the number of
 /// threads, and a resumed run sees what it would have seen.
-final class BatchSource: Sendable {
+final class BatchSource: SampleSource {
     let dataset: any ImageDataset
     let preparation: ImagePreparation
-    private let order: RandomStream
+    private let order: SampleOrder
     private let variation: RandomStream
-    private let isShuffled: Bool
     private let policy: BadImagePolicy
     private let onSkip: @Sendable (SkippedImage) -> Void
     private let cache: PreparedImageCache?
     private let state = Mutex(State())
 
-    private struct State {
-        /// The permutations of the latest epochs.
-        var permutations: [Int: [Int]] = [:]
-        var bad: Set<Int> = []
-    }
+    private struct State { var bad: Set<Int> = [] }
 
     init(
         dataset: any ImageDataset, preparation: ImagePreparation, options: DataLoaderOptions,
@@ -64,9 +58,8 @@ final class BatchSource: Sendable {
     ) {
         self.dataset = dataset
         self.preparation = preparation
-        order = RandomStream(seed: options.seed).stream(named: "order")
+        order = SampleOrder(count: dataset.count, seed: options.seed, isShuffled: options.shuffle)
         variation = RandomStream(seed: options.seed).stream(named: "variation")
-        isShuffled = options.shuffle
         policy = options.onBadImage
         self.onSkip = onSkip
         let bytes = dataset.count.multipliedReportingOverflow(by: preparation.byteCount)
@@ -103,7 +96,7 @@ final class BatchSource: Sendable {
             return stream.integer(below: bound, at: drawn)
         }
         let change = ImageVariation(preparation, draw: draw)
-        let wanted = datasetIndex(of: sample)
+        let wanted = order.index(of: sample)
         for step in 0..<dataset.count {
             let index = (wanted + step) % dataset.count
             if let cached = cache?.pointer(at: index) {
@@ -131,20 +124,6 @@ final class BatchSource: Sendable {
             let isNew = state.withLock { $0.bad.insert(index).inserted }
             if isNew { onSkip(SkippedImage(name: dataset.name(at: index), reason: "\(error)")) }
             return nil
-        }
-    }
-
-    /// Which image of the data set a sample shows.
-    func datasetIndex(of sample: Int) -> Int {
-        let (epoch, place) = sample.quotientAndRemainder(dividingBy: dataset.count)
-        guard isShuffled else { return place }
-        return state.withLock { state in
-            if let known = state.permutations[epoch] { return known[place] }
-            let permutation = order.stream(UInt64(epoch)).permutation(count: dataset.count)
-            // A batch may straddle two epochs, and threads may be a batch apart.
-            state.permutations = state.permutations.filter { abs($0.key - epoch) <= 1 }
-            state.permutations[epoch] = permutation
-            return permutation[place]
         }
     }
 }

@@ -1,4 +1,3 @@
-import Images
 import Tensors
 
 /// How samples are ordered, batched and read ahead.
@@ -54,10 +53,8 @@ public struct DataPosition: Sendable, Hashable, Codable {
 /// the batch size does not divide the number of images, a batch holds the end of one epoch and the start of the
 /// next, so every image is seen once per epoch.
 public final class DataLoader {
-    public let dataset: any ImageDataset
-    public let preparation: ImagePreparation
     public let options: DataLoaderOptions
-    private let source: BatchSource
+    private let source: any SampleSource
     private var queue: PrefetchQueue<ImageBatch>?
 
     /// The place of the next batch: save it with a checkpoint, and set it to resume.
@@ -70,29 +67,50 @@ public final class DataLoader {
     }
     private var current: DataPosition
 
+    /// Batches of images.
     /// - Parameters:
     ///   - position: where to go on.
     ///   - onSkip: called once for each file that cannot be decoded, on a loading thread.
     /// - Throws: `DatasetError` for settings that make no sense.
-    public init(
+    public convenience init(
         _ dataset: any ImageDataset, _ preparation: ImagePreparation, _ options: DataLoaderOptions,
         position: DataPosition = DataPosition(), onSkip: @escaping @Sendable (SkippedImage) -> Void = { _ in }
     ) throws {
         try preparation.validate()
+        guard dataset.count > 0 else {
+            throw DatasetError(dataset.source, "it has no images", remedy: "add some")
+        }
+        try self.init(
+            BatchSource(dataset: dataset, preparation: preparation, options: options, onSkip: onSkip),
+            options, position: position)
+    }
+
+    /// Batches of latents.
+    /// - Parameter flips: half of the samples are those of the mirrored image; the data set must have them.
+    /// - Throws: `DatasetError` for settings that make no sense.
+    public convenience init(
+        latents dataset: LatentDataset, flips: Bool, _ options: DataLoaderOptions,
+        position: DataPosition = DataPosition()
+    ) throws {
+        guard !flips || dataset.hasMirrored else {
+            throw DatasetError(
+                dataset.source, "it has no latents of mirrored images",
+                remedy: "set data.flip=false, or encode the images with --mirrored")
+        }
+        try self.init(
+            LatentBatchSource(dataset: dataset, flips: flips, options: options), options, position: position)
+    }
+
+    private init(_ source: any SampleSource, _ options: DataLoaderOptions, position: DataPosition) throws {
         guard options.batchSize > 0, options.threads > 0, options.prefetch > 0 else {
             throw DatasetError(
                 "data loader",
                 "batch size \(options.batchSize), \(options.threads) threads and \(options.prefetch) batches ahead are asked for",
                 remedy: "give at least 1 of each")
         }
-        guard dataset.count > 0 else {
-            throw DatasetError(dataset.source, "it has no images", remedy: "add some")
-        }
-        self.dataset = dataset
-        self.preparation = preparation
+        self.source = source
         self.options = options
         current = position
-        source = BatchSource(dataset: dataset, preparation: preparation, options: options, onSkip: onSkip)
     }
 
     deinit { queue?.close() }

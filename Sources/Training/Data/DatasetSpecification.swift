@@ -14,6 +14,8 @@ public struct DatasetSpecification: Sendable, Hashable, Codable {
         case idx
         /// Coloured shapes that need no files.
         case shapes
+        /// What `sfumato encode` made of images.
+        case latents
     }
 
     /// Which part of a data set that comes in two.
@@ -42,7 +44,7 @@ public struct DatasetSpecification: Sendable, Hashable, Codable {
         (self.count, self.width, self.height, self.seed) = (count, width, height, seed)
     }
 
-    /// Opens the data set: lists what is there and decodes nothing.
+    /// Opens a data set of images: lists what is there and decodes nothing.
     /// - Throws: `DatasetError`, `FileError` or `ArchiveError` that names the file or setting.
     public func open() throws -> any ImageDataset {
         let kind = try kind ?? detectKind()
@@ -59,6 +61,10 @@ public struct DatasetSpecification: Sendable, Hashable, Codable {
         case .zip: return try ZipDataset(path: path)
         case .cifar10: return try CIFARDataset(path: path, isTest: isTest)
         case .idx: return try IDXDataset(path: path, labels: labels, isTest: isTest)
+        case .latents:
+            throw DatasetError(
+                path, "it holds latents, and images are needed",
+                remedy: "make images of them with sfumato decode, or set data.kind=latents to train on them")
         case .folder, .shapes:
             guard isFolder(path) else {
                 throw DatasetError(
@@ -76,6 +82,7 @@ public struct DatasetSpecification: Sendable, Hashable, Codable {
         }
         if CIFARDataset.isPresent(at: path) { return .cifar10 }
         if IDXDataset.isPresent(at: path) { return .idx }
+        if LatentDataset.isPresent(at: path) { return .latents }
         if isFolder(path) { return .folder }
         if ZipArchive.isZip(try MappedFile(path: path).slice) { return .zip }
         throw DatasetError(

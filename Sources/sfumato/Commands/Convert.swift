@@ -12,6 +12,7 @@ struct Convert: ParsableCommand {
               sfumato convert model/specifics/sigma=25.mat dncnn-25.safetensors
               sfumato convert diffusion_pytorch_model.bin lina.safetensors --architecture lina-c2i-d48w1536
               sfumato convert outputs/cifar10-dico cifar10.safetensors --precision bfloat16
+              sfumato convert kl16.ckpt kl16.safetensors --architecture kl16-mar
               sfumato convert var_d16.pth var-d16.safetensors --architecture var-d16 \
             --tokenizer vae_ch160v4096z32.pth
 
@@ -66,11 +67,20 @@ struct Convert: ParsableCommand {
     }
 
     private static var architectures: [String] {
-        Conversion.architectures + NextFrequencyConversion.architectures
+        Conversion.architectures + KLAutoencoderConversion.architectures
+            + NextFrequencyConversion.architectures
     }
 
     private func convert() throws {
         if let conversion = try nextFrequency() {
+            try conversion.write(to: target, as: precision.type)
+            return note(conversion.parameterCount, prefix: conversion.prefix)
+        }
+        if architecture.map(KLAutoencoderConversion.architectures.contains)
+            ?? KLAutoencoderConversion.describes(source)
+        {
+            let conversion = try KLAutoencoderConversion(
+                source: source, architecture: architecture, overrides: settings.overrides())
             try conversion.write(to: target, as: precision.type)
             return note(conversion.parameterCount, prefix: conversion.prefix)
         }

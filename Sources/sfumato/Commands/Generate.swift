@@ -14,6 +14,7 @@ struct Generate: ParsableCommand {
               sfumato generate heun-18 --checkpoint outputs/shapes-dico -n 20 --gif
               sfumato generate --like outputs/cats/00000042.png --out outputs/again
               sfumato generate cifar10-nfig --from photo.png --keep-bands 2 -n 8
+              sfumato generate masked-32 --checkpoint lina.safetensors --decoder kl16.safetensors
 
             Every image has its own seed, and is named by it; it depends on the checkpoint, the recipe and that seed \
             alone, so the same command gives the same bytes. Its PNG carries all three in text chunks.
@@ -36,12 +37,16 @@ struct Generate: ParsableCommand {
     var seed: UInt64?
     @Option(help: "Seeds such as 7, 0-63 or 1,5,9-12; one image each.")
     var seeds: String?
-    @Option(help: "Width and height, as 32 or 48x32.")
+    @Option(help: "Width and height, as 32 or 48x32; of a model of latents those of the latents.")
     var size: ImageSize?
     @Option(help: "Solver steps.")
     var steps: Int?
     @Option(help: "Guidance scale; 1 does not guide.")
     var guidance: Double?
+    @Option(
+        help: "Of a model of latents: the autoencoder that makes pictures of them.",
+        completion: .file(extensions: ["safetensors"]))
+    var decoder: String?
 
     @OptionGroup(title: "Next-frequency models") var bands: BandOptions
     @OptionGroup(title: "Results") var results: ResultOptions
@@ -80,7 +85,7 @@ struct Generate: ParsableCommand {
         guard !dryRun else { return json ? plan.json.printLine() : print(plan.description) }
         guard plan.makesImages || results.isArrayOnly else {
             throw GenerationError(
-                "\(plan.model.path): makes latents of \(plan.channels) channels, no pictures; write them with --npz --no-images"
+                "\(plan.model.path): makes latents of \(plan.channels) channels, no pictures; give their autoencoder with --decoder, or write them with --npz --no-images"
             )
         }
         Terminal.warnIfMissing(plan.recipe.precision)
@@ -114,6 +119,9 @@ struct Generate: ParsableCommand {
         if let checkpoint {
             overrides.append(SettingsOverride("checkpoint", checkpoint, option: "--checkpoint", isText: true))
         }
+        if let decoder {
+            overrides.append(SettingsOverride("decoder", decoder, option: "--decoder", isText: true))
+        }
         let file = try recipe.map(ProjectFiles.recipe)
         var resolved =
             try file.map { try SamplingRecipe(recipeFile: $0, overrides: overrides) }
@@ -144,6 +152,7 @@ struct Generate: ParsableCommand {
         var recipe = texts.recipe
         // The same image may lie elsewhere now; its digest tells.
         if let image = bands.from { recipe.sampler.bands?.from = image }
+        if let decoder { recipe.decoder = decoder }
         return try GenerationPlan(model: model, recipe: recipe, seeds: [texts.seed])
     }
 }

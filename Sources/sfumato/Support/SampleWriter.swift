@@ -120,7 +120,7 @@ final class SampleWriter {
 
     private func writeArrays() throws {
         let target = path("samples.npz")
-        let shape = [plan.items.count, plan.size.height, plan.size.width, plan.channels]
+        let shape = [plan.items.count, plan.sampleSize.height, plan.sampleSize.width, plan.channels]
         let images =
             plan.makesImages
             ? StoredTensor(

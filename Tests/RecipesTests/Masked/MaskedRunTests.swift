@@ -68,7 +68,10 @@ import Training
         (["model.depth=3"], "model.depth must be positive and even, found 3"),
         (["model.inputChannels=4"], "model.inputChannels must be 3, as data.channels is, found 4"),
         (["model.classCount=9"], "model.classCount must be 10"),
-        (["model.classCount=0", "model.textSize=4"], "model.textSize must be 0: prompts are not trained on"),
+        (
+            ["model.classCount=0", "model.textSize=4"],
+            "data.prompts must be given, because the model reads prompts"
+        ),
         (["model.mixer=softmx"], "\"softmx\"; did you mean \"softmax\"?"),
         (["model.masking.low=1.5"], "model.masking.low must be in 0…1, found 1.5"),
         (["model.masking.repeats=0"], "model.masking.repeats must be at least 1, found 0"),
