@@ -56,9 +56,9 @@ extension LoadedKLAutoencoder {
     func check(_ other: AutoencoderIdentity, of path: String) throws {
         let own = identity
         for (name, a, b) in [
-            ("latentChannels", Double(own.latentChannels), Double(other.latentChannels)),
-            ("stride", Double(own.stride), Double(other.stride)), ("scale", own.scale, other.scale),
-            ("shift", own.shift, other.shift),
+            ("latentChannels", "\(own.latentChannels)", "\(other.latentChannels)"),
+            ("stride", "\(own.stride)", "\(other.stride)"), ("scale", "\(own.scale)", "\(other.scale)"),
+            ("shift", "\(own.shift)", "\(other.shift)"),
         ] where a != b {
             throw GenerationError(
                 "\(self.path): is not the autoencoder of \(path): its \(name) is \(a), found \(b); give the one "

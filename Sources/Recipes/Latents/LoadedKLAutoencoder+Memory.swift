@@ -6,7 +6,7 @@ extension LoadedKLAutoencoder {
     /// Images that are in work side by side hold no more than this together, unless one alone does.
     private static let sharedBytes = 4 << 30
 
-    /// Bytes that the features of one image take at most, roughly: five times those of the widest layer.
+    /// Bytes that the features of one image take at most, roughly: eight times those of the widest layer, as measured.
     public func featureBytes(_ size: ImageSize) -> Int {
         let channels = configuration.channels
         let widest = channels.enumerated().map { level, width in
@@ -14,7 +14,7 @@ extension LoadedKLAutoencoder {
             (size.width >> level) * (size.height >> level)
                 * max(width, channels[min(level + 1, channels.count - 1)])
         }
-        return 5 * 4 * (widest.max() ?? 0)
+        return 8 * 4 * (widest.max() ?? 0)
     }
 
     /// How many images of a size are worked on at a time: one for each thread, fewer where they are large.

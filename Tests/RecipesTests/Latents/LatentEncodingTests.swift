@@ -155,6 +155,9 @@ import Training
             #expect { try encode(images, path, to: target, settings { $0.size = ImageSize(9) }) } throws: {
                 "\($0)".contains("size must have sides that are multiples of 2")
             }
+            #expect {
+                try encode(images, path, to: target, settings { $0.size = ImageSize(1 << 20) })
+            } throws: { "\($0)".contains("for one image with \(path), this machine has") }
             #expect(!fileExists(target))
             try encode(images, path, to: target, settings())
             #expect { try encode(images, path, to: target, settings { $0.kept = .moments }) } throws: {
