@@ -37,12 +37,13 @@ extension BenchmarkCase {
     }
 
     /// A whole training step: forward, backward, AdamW with the average of the weights. The backward pass counts
-    /// twice the forward's operations, as everywhere.
+    /// twice the forward's operations, as everywhere. Models that train on a part of an image at a time (a band, masked
+    /// tokens) have no count.
     static func trainingStep(_ name: String, _ configuration: TrainingConfiguration) -> BenchmarkCase {
         let (model, size, batch) = (configuration.model, configuration.data.size, configuration.batchSize)
         return BenchmarkCase(
             name: "\(name) training step, batch \(batch)", imageCount: batch,
-            multiplyAccumulates: 3 * Double(batch * model.multiplyAccumulates(size))
+            multiplyAccumulates: model.isDenoiser ? 3 * Double(batch * model.multiplyAccumulates(size)) : 0
         ) {
             let store = ParameterStore(
                 .initialized(seed: 1), isTracked: true, precision: configuration.precision)
