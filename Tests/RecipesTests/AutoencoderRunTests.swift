@@ -93,6 +93,14 @@ import Training
             "loss.adversarial.layers must be fewer: 3 need images of at least 24 pixels, these have 8"
         ),
         (8, "pyramid: {grids: [4]}", "{adversarial: {weight: 0}}", "loss.adversarial.weight must be above 0"),
+        (
+            8, "pyramid: {grids: [4]}", "{perceptual: {weight: 2}}",
+            "loss.perceptual.trunk must be the weights of VGG-16"
+        ),
+        (
+            8, "pyramid: {grids: [4]}", "{perceptual: {trunk: vgg.pth}}",
+            "loss.perceptual must be left out: VGG needs colour images of at least 17 pixels, these are 8 with 3"
+        ),
     ])
     func `what does not fit is named`(_ size: Int, _ quantizer: String, _ loss: String, _ message: String) {
         #expect { try configuration(size: size, quantizer: quantizer, loss: loss) } throws: {
@@ -120,6 +128,16 @@ import Training
             try train(configuration(steps: 4, loss: loss), folder + "/on", resume: true)
             let last = "checkpoints/step-00000004.safetensors"
             #expect(try codebook("on", last) == codebook("whole", last))
+        }
+    }
+
+    @Test func `weights of the perceptual loss that are not there stop the run before it begins`() throws {
+        try withTemporaryFolder { folder in
+            let wanted = try configuration(
+                size: 32, quantizer: "pyramid: {grids: [16]}",
+                loss: "{perceptual: {trunk: '\(folder)/vgg16.pth', heads: '\(folder)/vgg.pth'}}")
+            #expect { try train(wanted, joinPath(folder, "run")) } throws: { "\($0)".contains("vgg16.pth") }
+            #expect(!fileExists(joinPath(folder, "run/config.yaml")))
         }
     }
 

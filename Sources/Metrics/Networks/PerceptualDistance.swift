@@ -21,12 +21,12 @@ public struct PerceptualDistance: Sendable {
         }
 
         /// The least side the network's pools leave something of.
-        var smallestSide: Int { self == .alex ? 32 : 17 }
+        public var smallestSide: Int { self == .alex ? 32 : 17 }
     }
 
     public let backbone: Backbone
     private let trunk: PerceptualTrunk
-    private let heads: [[Float]]
+    let heads: [[Float]]
     private static let shift: [Float] = [-0.030, -0.088, -0.188]
     private static let scale: [Float] = [0.458, 0.448, 0.450]
 
@@ -139,13 +139,7 @@ public struct PerceptualDistance: Sendable {
     }
 
     private static func scaled(_ images: Tensor) -> Tensor {
-        let result = Tensor.uninitialized(images.shape)
-        images.withScalars { x in
-            result.withMutableScalars { y in
-                for i in 0..<x.count { y[i] = (x[i] - shift[i % 3]) / scale[i % 3] }
-            }
-        }
-        return result
+        (images - Tensor(shape: [3], scalars: shift)) / Tensor(shape: [3], scalars: scale)
     }
 
     /// Per place the weighted and the plain sum over channels of the squared difference of unit vectors.

@@ -22,7 +22,7 @@ struct PerceptualTrunk: Sendable {
             switch step {
             case .tap: taps.insert(operations.count)
             case .maximum(let size, let usesCeiling):
-                operations.append { $0.pooled(.max, size: size, stride: 2, usesCeiling: usesCeiling) }
+                operations.append { $0.maxPooled(size: size, stride: 2, usesCeiling: usesCeiling) }
             case .convolution(let index, let inputs, let outputs, let kernel, let stride, let padding):
                 operations.append(
                     try Self.convolution(
@@ -42,7 +42,7 @@ struct PerceptualTrunk: Sendable {
         (self.operations, tapPositions) = (operations, taps)
     }
 
-    /// The values after the ReLU of every tap, for scaled images `[N, H, W, 3]`.
+    /// The values after the ReLU of every tap, for scaled images `[N, H, W, 3]`, with their derivative.
     func taps(_ images: Tensor) -> [Tensor] {
         var (x, taps) = (images, [Tensor]())
         for (position, operation) in operations.enumerated() {

@@ -33,16 +33,10 @@ enum PoolingRule {
 }
 
 extension Tensor {
-    /// Pooling of `[N, H, W, C]` with square windows; no derivative, feature networks are only read.
-    /// - Parameter usesCeiling: a last, partial window counts too.
-    func pooled(
-        _ rule: PoolingRule, size: Int, stride: Int, padding: Int = 0, usesCeiling: Bool = false
-    ) -> Tensor {
+    /// Pooling of `[N, H, W, C]` with square windows; no derivative, Inception is only read.
+    func pooled(_ rule: PoolingRule, size: Int, stride: Int, padding: Int = 0) -> Tensor {
         let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
-        func extent(_ length: Int) -> Int {
-            let free = length + 2 * padding - size
-            return (usesCeiling ? (free + stride - 1) / stride : free / stride) + 1
-        }
+        func extent(_ length: Int) -> Int { (length + 2 * padding - size) / stride + 1 }
         let (outHeight, outWidth) = (extent(h), extent(w))
         let result = Tensor.uninitialized([n, outHeight, outWidth, c])
         withScalars { x in

@@ -1,6 +1,7 @@
 import Autoregression
 import Backbones
 import Layers
+import Metrics
 import Training
 
 /// Which autoencoder: `{kind: frvae, codec: {width: 32}, quantizer: {vocabulary: 512}}`.
@@ -41,6 +42,8 @@ public struct AutoencoderLossSettings: Settings, Hashable {
     public var pixel = FRVAELoss.PixelError.squared
     /// Weight of the error of the codes, mean over the levels.
     public var codeWeight = 1.0
+    /// LPIPS; absent for none.
+    public var perceptual: PerceptualSettings?
     /// A discriminator; absent for none.
     public var adversarial: AdversarialSettings?
     /// Gives codes that are hardly used a new place among the data; absent to leave them.
@@ -51,6 +54,26 @@ public struct AutoencoderLossSettings: Settings, Hashable {
     public func validate() throws {
         try Self.require(
             codeWeight >= 0 && codeWeight.isFinite, "codeWeight", "at least 0, found \(codeWeight)")
+    }
+}
+
+/// The distance of reconstructions and images in the eyes of a classifier (LPIPS, arXiv 1801.03924), by VGG-16. Its
+/// weights do not come with this program.
+public struct PerceptualSettings: Settings, Hashable {
+    public var weight = 1.0
+    /// torchvision's `vgg16-397923af.pth`, or a saved LPIPS module.
+    public var trunk: String?
+    /// `vgg.pth` of the LPIPS package; absent when the trunk's file has the heads too.
+    public var heads: String?
+
+    public static var defaults: PerceptualSettings { PerceptualSettings() }
+
+    public func validate() throws {
+        try Self.require(weight > 0 && weight.isFinite, "weight", "above 0, found \(weight)")
+        try Self.require(
+            trunk != nil, "trunk",
+            "the weights of VGG-16, as in trunk: vgg16-397923af.pth with heads: vgg.pth of the LPIPS package; "
+                + "leave out loss.perceptual to train without")
     }
 }
 
@@ -159,8 +182,15 @@ public struct AutoencoderConfiguration: Settings, Hashable {
             "\(ImageSize(width: size.width, height: size.height)), because the finest grid is "
                 + "\(grids.last ?? Grid(0)) and the codec divides sizes by \(network.codec.reduction); found \(data.size)"
         )
+        let side = min(data.size.width, data.size.height)
+        if loss.perceptual != nil {
+            let least = PerceptualDistance.Backbone.vgg.smallestSide
+            try Self.require(
+                data.channels == 3 && side >= least, "loss.perceptual",
+                "left out: VGG needs colour images of at least \(least) pixels, these are \(data.size) with "
+                    + "\(data.channels) channel(s)")
+        }
         if let judge = loss.adversarial {
-            let side = min(data.size.width, data.size.height)
             try Self.require(
                 side >= judge.smallestSide, "loss.adversarial.layers",
                 "fewer: \(judge.layers) need images of at least \(judge.smallestSide) pixels, these have \(side)"

@@ -36,6 +36,7 @@ public final class AutoencoderRun {
         onEvent: @escaping @Sendable (TrainingRun.Event) -> Void
     ) throws {
         if !resume { try folder.requireNoRun() }
+        let perceptual = try configuration.loss.perceptual?.network()
         let (training, heldOut) = try HoldoutDataset.split(
             configuration.data.specification.open(), holdout: configuration.data.holdout)
         lock = try folder.open()
@@ -54,7 +55,7 @@ public final class AutoencoderRun {
         try trainer.start(from: state, initialWeights: configuration.initialWeights)
         firstStep = trainer.stepCount
         task = AutoencoderTask(
-            model: model, discriminator: judge, loss: configuration.loss,
+            model: model, discriminator: judge, loss: configuration.loss, perceptual: perceptual,
             accumulation: configuration.optimizer.accumulation, seed: configuration.seed)
         loader = try DataLoader(
             training, configuration.data.preparation,
@@ -161,6 +162,9 @@ extension AutoencoderRun {
         )
         (old.data.path, old.data.threads) = (new.data.path, new.data.threads)
         old.initialWeights = new.initialWeights
+        // The same weights may lie elsewhere by now.
+        old.loss.perceptual?.trunk = new.loss.perceptual?.trunk
+        old.loss.perceptual?.heads = new.loss.perceptual?.heads
         try folder.requireSame(old, new)
     }
 }

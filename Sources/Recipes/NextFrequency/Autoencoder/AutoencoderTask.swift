@@ -1,6 +1,7 @@
 import Autoregression
 import Backbones
 import Layers
+import Metrics
 import Tensors
 import Training
 
@@ -12,6 +13,8 @@ struct AutoencoderTask {
     let model: FRVAE
     let discriminator: PatchDiscriminator?
     let loss: AutoencoderLossSettings
+    /// The network of `loss.perceptual`.
+    let perceptual: PerceptualDistance?
     /// Batches of an update.
     let accumulation: Int
     let seed: UInt64
@@ -25,6 +28,10 @@ struct AutoencoderTask {
         form.pixel = loss.pixel
         form.codeWeight = Float(loss.codeWeight)
         form.adversarialWeight = Float(loss.adversarial?.weight ?? 0)
+        if let perceptual, let settings = loss.perceptual {
+            form.perceptual = { perceptual.loss($0, $1) }
+            form.perceptualWeight = Float(settings.weight)
+        }
         let value = form(model, images, discriminator: judge)
         var parts = value.parts
         let usage = model.quantizer.usage
