@@ -11,6 +11,8 @@ public struct EvaluationRequest: Sendable {
     public var samples: String?
     /// Samples made on the way instead.
     public var generation: GenerationPlan?
+    /// Its reconstructions of `against` instead, scored against the images themselves.
+    public var autoencoder: LoadedAutoencoder?
     /// Real data: images, statistics, or a file of `configs/` whose data, and whose held-out part, are taken.
     public var against: String
     /// Real images that are not in the reference; nil takes them out of it.
@@ -52,20 +54,24 @@ public struct Evaluation: Sendable {
     /// - Throws: `EvaluationError`, errors of opening data and weights.
     public init(_ request: EvaluationRequest) throws {
         self.request = request
-        var metrics =
-            request.metrics.isEmpty
-            ? EvaluationMetrics(hasInception: request.inception != nil)
-            : try EvaluationMetrics(named: request.metrics)
+        var metrics = try Self.metrics(request)
         if request.inception == nil, let metric = metrics.sets.first(where: \.needsInception) {
             throw EvaluationError(
                 "\(metric.name) needs Inception's weights; give pt_inception-2015-12-05-6726825d.pth with --inception"
             )
         }
-        samples = try Self.samples(request)
-        let isPaired = metrics.sets.isEmpty && !metrics.pairs.isEmpty
-        let real = try EvaluationReference(
-            request.against, heldOut: request.heldOut, holdout: isPaired ? 0 : samples.count,
-            limit: isPaired || !metrics.pairs.isEmpty ? .max : request.limit)
+        let real: EvaluationReference
+        if let autoencoder = request.autoencoder {
+            let originals = try autoencoder.inputs(of: request.against, limit: request.limit)
+            samples = ReconstructedSource(autoencoder: autoencoder, originals: originals)
+            real = EvaluationReference(originals)
+        } else {
+            samples = try Self.samples(request)
+            let isPaired = metrics.sets.isEmpty && !metrics.pairs.isEmpty
+            real = try EvaluationReference(
+                request.against, heldOut: request.heldOut, holdout: isPaired ? 0 : samples.count,
+                limit: isPaired || !metrics.pairs.isEmpty ? .max : request.limit)
+        }
         (reference, heldOut, stored) = (real.images, real.heldOut, real.statistics)
         if reference == nil {
             metrics = try Self.limited(metrics, request: request, statistics: real.statistics)
@@ -98,6 +104,15 @@ public struct Evaluation: Sendable {
             throw EvaluationError("\(name) was not found; set SFUMATO_HOME to the project's folder")
         }
         return try FeatNet(path: path)
+    }
+
+    private static func metrics(_ request: EvaluationRequest) throws -> EvaluationMetrics {
+        guard request.metrics.isEmpty else { return try EvaluationMetrics(named: request.metrics) }
+        let hasInception = request.inception != nil
+        return request.autoencoder.map {
+            EvaluationMetrics(
+                reconstructions: $0.configuration.fixedSize, hasInception: hasInception)
+        } ?? EvaluationMetrics(hasInception: hasInception)
     }
 
     private static func samples(_ request: EvaluationRequest) throws -> any ImageSource {

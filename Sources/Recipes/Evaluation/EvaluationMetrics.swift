@@ -18,6 +18,13 @@ public struct EvaluationMetrics: Sendable, Hashable {
         pairs = []
     }
 
+    /// What is computed of an autoencoder's reconstructions when nothing is asked for.
+    /// - Parameter size: of its images; SSIM needs a window of 11 pixels.
+    init(reconstructions size: ImageSize, hasInception: Bool) {
+        sets = ((hasInception ? ["fid"] : []) + ["fd-feat"]).compactMap(Metric.named)
+        pairs = min(size.width, size.height) < 11 ? [.psnr] : [.psnr, .ssim]
+    }
+
     /// - Throws: `EvaluationError` for an unknown name, with the nearest one.
     public init(named names: [String]) throws {
         (sets, pairs) = ([], [])

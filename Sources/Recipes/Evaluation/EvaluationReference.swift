@@ -16,7 +16,7 @@ struct EvaluationReference {
         let apart = try heldOut.map(SampleSet.open)
         let split: (training: any ImageDataset, heldOut: (any ImageDataset)?)
         if path.hasSuffix(".yaml") {
-            let data = try TrainingConfiguration(file: path).data
+            let data = try Self.data(of: path)
             let base = PreparedDataset(base: try data.specification.open(), preparation: data.preparation)
             split = try HoldoutDataset.split(base, holdout: data.holdout)
             statistics = nil
@@ -35,5 +35,22 @@ struct EvaluationReference {
         self.heldOut = (apart ?? split.heldOut).map {
             DatasetSource(dataset: Subset($0, limit: max(2, holdout)))
         }
+    }
+    /// Images alone, for scores that need no others.
+    init(_ images: any ImageSource) { (self.images, heldOut, statistics) = (images, nil, nil) }
+
+    /// The images of a path; of a file of `configs/` those it holds out of its training, where it does.
+    static func reals(_ path: String) throws -> any ImageDataset {
+        guard path.hasSuffix(".yaml") else { return try SampleSet.open(path) }
+        let data = try Self.data(of: path)
+        let split = try HoldoutDataset.split(data.specification.open(), holdout: data.holdout)
+        return split.heldOut ?? split.training
+    }
+
+    /// What a file of `configs/` says of its data.
+    private static func data(of path: String) throws -> DataSettings {
+        let node = try SettingsNode(yamlFile: path)
+        return AutoencoderConfiguration.describes(node)
+            ? try AutoencoderConfiguration(node).data : try TrainingConfiguration(node).data
     }
 }

@@ -17,6 +17,9 @@ struct Evaluate: ParsableCommand {
               sfumato evaluate restored --against clean --metrics psnr,ssim
               sfumato evaluate dncnn_25.pth --against Set12 --add-noise 15,25,50 --metrics psnr,ssim
               sfumato evaluate denoise-nafnet-tunable --against cbsd68 --add-noise 25 --set strength=0.5
+              sfumato evaluate outputs/cifar10-frvae --against configs/cifar10-frvae.yaml -n 1000
+              sfumato evaluate frvae.safetensors --against photos.zip --inception \
+            pt_inception-2015-12-05-6726825d.pth --json
 
             Beside each value stands what real images score that were held out of the reference, as many as there are \
             samples: the value of a perfect model.
@@ -25,10 +28,15 @@ struct Evaluate: ParsableCommand {
             Groups: \(Metric.groups.keys.sorted().joined(separator: ", ")).
             With --add-noise, SAMPLES is a denoiser (a model, or a recipe of samplers/): noise is added to the images of \
             --against, the same on every machine, and what the denoiser makes of them is scored against them.
+            An autoencoder (a checkpoint, or a run's folder) as SAMPLES is scored by what it leaves of the images of --against, \
+            brought to its size by cropping their middle: psnr, ssim and fd-feat, with --inception also fid (the rFID of papers), \
+            against the images themselves. -n takes so many of them; of a file of configs/ those held out are taken.
             FID, its relatives and KID need Inception's weights; the usual metrics come with the program.
             """)
 
-    @Argument(help: "A folder, zip or npz of images.", completion: .file())
+    @Argument(
+        help: "A folder, zip or npz of images; or an autoencoder, whose reconstructions are scored.",
+        completion: .file())
     var samples: String?
     @Option(
         help: "Real images or statistics: a folder, zip or npz, or a file of configs/ whose data is taken.")
@@ -84,7 +92,12 @@ struct Evaluate: ParsableCommand {
     func run() throws {
         compute.apply()
         if !addNoise.isEmpty, let samples { return try scoreDenoiser(samples) }
-        let evaluation = try Evaluation(request())
+        let autoencoder = try samples.flatMap(LoadedAutoencoder.evaluated)
+        if autoencoder != nil, heldOut != nil {
+            throw ValidationError(
+                "--held-out is for samples: reconstructions are scored against their images.")
+        }
+        let evaluation = try Evaluation(request(autoencoder))
         var progress = ProgressLine("measuring", total: evaluation.imageCount, unit: "images")
         let result = try evaluation.report { progress.advance(by: $0) }
         progress.end()
@@ -126,10 +139,12 @@ struct Evaluate: ParsableCommand {
         if levels.reduce(0, { $0 + $1.report.entries.count }) < evaluation.imageCount { throw ExitCode(130) }
     }
 
-    private func request() throws -> EvaluationRequest {
+    private func request(_ autoencoder: LoadedAutoencoder?) throws -> EvaluationRequest {
         var request = EvaluationRequest(
             samples: samples, generation: try generation.plan(settings.overrides()), against: against)
+        request.autoencoder = autoencoder
         (request.heldOut, request.metrics, request.limit) = (heldOut, metrics, limit)
+        if autoencoder != nil, let count = generation.count { request.limit = count }
         (request.inception, request.mode) = (networks.inception, networks.mode)
         (request.lpips, request.lpipsTrunk, request.lpipsHeads) = (
             networks.lpips, networks.lpipsTrunk, networks.lpipsHeads
@@ -145,13 +160,15 @@ struct GenerationOptions: ParsableArguments {
     var recipe: String?
     @Option(help: "A checkpoint or run's folder instead of the recipe's.")
     var checkpoint: String?
-    @Option(name: [.customShort("n"), .customLong("count")], help: "How many images.")
-    var count = 1000
+    @Option(
+        name: [.customShort("n"), .customLong("count")],
+        help: "How many images (default: 1000; of an autoencoder's as many as --limit says).")
+    var count: Int?
     @Option(help: "The seed of the first image; the others follow.")
     var seed: UInt64?
 
     func validate() throws {
-        if count < 2 { throw ValidationError("-n must be at least 2, found \(count).") }
+        if let count, count < 2 { throw ValidationError("-n must be at least 2, found \(count).") }
     }
 
     func plan(_ overrides: [SettingsOverride]) throws -> GenerationPlan? {
@@ -161,7 +178,7 @@ struct GenerationOptions: ParsableArguments {
         guard let path = checkpoint ?? resolved.checkpoint else {
             throw GenerationError("\(file): names no checkpoint; give one with --checkpoint")
         }
-        let seeds = try SeedList(count: count, from: seed ?? resolved.seed).seeds
+        let seeds = try SeedList(count: count ?? 1000, from: seed ?? resolved.seed).seeds
         return try GenerationPlan(
             model: LoadedModel(path: path, precision: resolved.precision), recipe: resolved, seeds: seeds)
     }

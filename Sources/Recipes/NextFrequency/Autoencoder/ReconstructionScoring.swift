@@ -27,7 +27,7 @@ struct ReconstructionScoring {
             let originals = try ComputeThreads.map(places) { place in
                 try source.image(at: place).eightBit().converted(to: preparation.channels == 1 ? .grey : .rgb)
             }
-            let made = Image.batch(model.reconstruct(Tensor(originals)))
+            let made = try model.reconstruct(originals)
             for (place, (original, image)) in zip(places, zip(originals, made)) {
                 if place < scoredCount {
                     total += try ImageFidelity.psnr(PixelGrid(rgb: original.rgb), PixelGrid(rgb: image.rgb))
