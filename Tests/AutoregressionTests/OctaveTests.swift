@@ -99,11 +99,12 @@ private final class EchoNetwork: Denoiser {
         let x = images(Grid(8))
         for level in 0..<3 {
             let example = BandExample(
-                x, level: level, network: network, seat: seat, tokenizer: tokenizer, noise: ContextNoise(),
+                x, level: level, tokenizer: tokenizer, noise: ContextNoise(),
                 streams: (0..<3).map { RandomStream(seed: $0) })
+            let denoiser = example.denoiser(network, seat: seat)
             let width = level == 0 ? 2 : 6
             #expect(example.clean.shape.channels == width)
-            let y = example.denoiser.predict(example.clean, time: [0, 1, 2], labels: [0, nil, 4])
+            let y = denoiser.predict(example.clean, time: [0, 1, 2], labels: [0, nil, 4])
             #expect(y.shape.channels == (outputs > 6 ? 2 : 1) * width)
             #expect(distance(y.channels(0..<width), example.clean * 2) == 0)
             let call = try #require(network.asked.last)
@@ -111,7 +112,7 @@ private final class EchoNetwork: Denoiser {
             #expect(call.labels == [6 * level, 6 * level + 5, 6 * level + 4])
             // Guidance asks for the batch twice.
             let twice = Tensor.concatenateSamples([example.clean, example.clean])
-            let both = example.denoiser.predict(
+            let both = denoiser.predict(
                 twice, time: Array(repeating: 0, count: 6), labels: Array(repeating: 1, count: 6))
             #expect(distance(both.samples(3..<6), both.samples(0..<3)) == 0)
         }

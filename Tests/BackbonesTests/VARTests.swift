@@ -118,16 +118,4 @@ import Testing
         #expect(batch.logits(level: 0, input: nil).shape == [3, 1, 7])
         #expect(batch.logits(level: 1, input: inputs[0]).shape == [3, 6, 7])
     }
-
-    @Test func `tokens of cells go back where they came from`() {
-        let store = ParameterStore(.initialized(seed: 1), isTracked: false)
-        let model = TokenBandModel(
-            store.scope,
-            LevelBackboneConfiguration(grids: [Grid(2), Grid(4)], inputChannels: 2, width: 8, depth: 1),
-            channels: 6, headWidth: 8, headDepth: 1)
-        let map = RandomStream(seed: 3).normals([2, 4, 2, 6])
-        #expect(model.rows(map).shape == [4, 24])
-        #expect(model.map(model.rows(map), images: 2, grid: Grid(4, 2)).scalars == map.scalars)
-        #expect(model.condition(nil, level: 0, labels: [nil, nil]).shape == [2, 8])
-    }
 }

@@ -9,10 +9,11 @@ import Training
 /// Whole training runs of next-frequency models in folders.
 @Suite struct NextFrequencyRunTests {
     private func plan(
-        grids: String = "[4, 8]", size: Int = 8, steps: Int = 4, backbone: String = "", more: String = ""
+        grids: String = "[4, 8]", size: Int = 8, steps: Int = 4, head: String = "joint",
+        backbone: String = "", more: String = ""
     ) throws -> TrainingPlan {
         let yaml = """
-            {model: {kind: nextFrequency, grids: \(grids), classCount: 10,
+            {model: {kind: nextFrequency, grids: \(grids), classCount: 10, head: \(head),
               backbone: {hiddenSize: 4, depth: [1, 0, 0, 0, 1]\(backbone)}},
             data: {kind: shapes, count: 24, size: \(size)}, objective: flow, batchSize: 4, steps: \(steps),
             optimizer: {accumulation: 2, average: {decay: 0.5}}, checkpoints: {every: 2},
@@ -28,12 +29,15 @@ import Training
         #expect(try run.run { false } == .finished)
     }
 
-    @Test func `a run stopped and resumed ends with the bytes of one left alone`() throws {
+    private static let tokenHead = "{kind: token, features: 4, width: 8, depth: 1}"
+
+    @Test(arguments: ["joint", tokenHead])
+    func `a run stopped and resumed ends with the bytes of one left alone`(_ head: String) throws {
         try withTemporaryFolder { folder in
             let (whole, broken) = (joinPath(folder, "whole"), joinPath(folder, "broken"))
-            try train(plan(), whole)
-            try train(plan(steps: 2), broken)
-            try train(plan(), broken, resume: true)
+            try train(plan(head: head), whole)
+            try train(plan(steps: 2, head: head), broken)
+            try train(plan(head: head), broken, resume: true)
             for file in [
                 "model.safetensors", "checkpoints/step-00000004.safetensors", "samples/step-00000004.png",
             ] {
@@ -44,9 +48,62 @@ import Training
         }
     }
 
-    @Test func `a checkpoint carries the sizes of the bands, and draws with them`() throws {
+    @Test(arguments: [
+        (
+            "{kind: token, cell: 3}",
+            "model.head.cell must be a divisor of the first grid's sides 4×4, found 3"
+        ),
+        ("{kind: token, width: 7}", "model.head.width must be an even number"),
+        ("{kind: token, deep: 2}", "model.head.deep is no setting"),
+        ("{kind: tokens}", "model.head"),
+        (
+            "{kind: token, masking: {low: 0}}",
+            "model.head.masking.low must be large enough to hide one of the first level's 4 tokens, found 0.0"
+        ),
+        (
+            "{kind: token, features: 4}, backbone: {hiddenSize: 4, depth: [1, 0, 0, 0, 1], inputChannels: 13}",
+            "model.backbone.inputChannels must be 14"
+        ),
+    ])
+    func `heads that do not fit are refused`(_ head: String, _ message: String) throws {
+        let given =
+            head.contains("backbone") ? head : head + ", backbone: {hiddenSize: 4, depth: [1, 0, 0, 0, 1]}"
+        let yaml = """
+            {model: {kind: nextFrequency, grids: [4, 8], head: \(given)}, data: {kind: shapes, count: 4, size: 8},
+            objective: flow}
+            """
+        #expect {
+            try TrainingConfiguration(SettingsNode(yaml: yaml, name: "bands", hasLines: false))
+        } throws: {
+            "\($0)".contains(message)
+        }
+    }
+
+    @Test func `settings of tokens go with a token head only, and the other way round`() throws {
+        func check(_ head: String, _ sampler: String) throws {
+            let configuration = try plan(head: head).configuration
+            let settings = try SamplerSettings(json: sampler, name: "sampler")
+            try configuration.model.architecture.check(settings, for: configuration.objective)
+        }
+        try check(Self.tokenHead, "{steps: 2, bands: {tokenSteps: 4, temperature: 0.9}}")
+        #expect { try check("joint", "{bands: {tokenSteps: 4}}") } throws: {
+            "\($0)".contains("bands.tokenSteps must be left out: only a token head")
+        }
+        #expect { try check("joint", "{bands: {temperature: 0.5}}") } throws: {
+            "\($0)".contains("bands.temperature must be left out")
+        }
+        #expect { try check(Self.tokenHead, "{guidance: {scale: 2, rescale: 0.5}}") } throws: {
+            "\($0)".contains("guidance must be a scale alone")
+        }
+        #expect { try check(Self.tokenHead, "{masked: {steps: 4}}") } throws: {
+            "\($0)".contains("masked must be left out")
+        }
+    }
+
+    @Test(arguments: ["joint", tokenHead])
+    func `a checkpoint carries the sizes of the bands, and draws with them`(_ head: String) throws {
         try withTemporaryFolder { folder in
-            try train(plan(steps: 2), folder)
+            try train(plan(steps: 2, head: head), folder)
             let model = try LoadedModel(path: joinPath(folder, "model.safetensors"))
             guard case .nextFrequency(let settings) = model.configuration.model else {
                 Issue.record("not a next-frequency model")

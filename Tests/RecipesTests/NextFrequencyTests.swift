@@ -75,28 +75,6 @@ import Training
         let alone = try run([8], [1])
         #expect(zip(previews[2].samples(1..<2).scalars, alone[2].scalars).allSatisfy { abs($0 - $1) < 1e-4 })
     }
-
-    @Test func `token heads draw bands too`() throws {
-        let tokenizer = try tokenizer()
-        let store = ParameterStore(.initialized(seed: 2), isTracked: false)
-        let model = TokenBandModel(
-            store.scope,
-            LevelBackboneConfiguration(
-                grids: (0..<3).map(tokenizer.tokenGrid), inputChannels: 3, width: 8, depth: 1, classCount: 2),
-            channels: 9, headWidth: 16, headDepth: 1)
-        func run(_ seeds: [UInt64], _ labels: [Int?]) throws -> Tensor {
-            try NextFrequencyRun(
-                BandSampling.session(
-                    model, tokenizer: tokenizer, steps: 3, guidance: LevelGuidance(strength: 1),
-                    temperature: 0.9, seeds: seeds, labels: labels)
-            ).finish()
-        }
-        let both = try run([3, 4], [1, nil])
-        #expect(both.shape == [2, 16, 16, 3] && both.nonFiniteCount == 0)
-        let alone = try run([4], [nil])
-        let scale = alone.scalars.map(abs).max() ?? 1
-        #expect(zip(both.samples(1..<2).scalars, alone.scalars).allSatisfy { abs($0 - $1) < 1e-4 * scale })
-    }
 }
 
 /// A network whose last channels nobody asked for.

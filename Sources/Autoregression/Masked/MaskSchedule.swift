@@ -71,7 +71,7 @@ public struct MaskRatio: Codable, Hashable, Sendable {
 
     /// Known tokens of the samples at the given places of a step's whole batch: equally many of all, in random order. A
     /// batch that is split draws the same numbers.
-    public func visible(samples: Range<Int>, tokens: Int, from stream: RandomStream) -> [[Int]] {
+    public func visible(samples: some Sequence<Int>, tokens: Int, from stream: RandomStream) -> [[Int]] {
         let drawn = ratio(quantile: stream.stream(named: "ratio").uniformDouble(at: 0))
         let count = tokens - MaskSchedule.rounded.maskedCount(ratio: drawn, tokens: tokens)
         let orders = stream.stream(named: "order")

@@ -46,13 +46,7 @@ public struct BandDenoiser: Denoiser {
         self.network = network
         self.seat = seat
         self.level = level
-        self.context = context.map { context in
-            let places = context.shape[1] * context.shape[2]
-            let plane = Tensor(
-                shape: [context.shape[0], context.shape[1], context.shape[2], 1],
-                scalars: noise.flatMap { Array(repeating: $0, count: places) })
-            return .concatenateChannels([context, plane])
-        }
+        self.context = context.map { ContextNoise.joined($0, shares: noise) }
     }
 
     /// - Parameter noisy: `[k·N, h, w, C or 3C]` for a context of N images; guidance asks for the batch twice.
@@ -87,6 +81,27 @@ public struct ContextNoise: Codable, Hashable, Sendable {
         self.sampling = sampling
     }
 
+    /// The map below as sampling shows it to a network, and the share of noise it carries, one per image.
+    /// - Parameters:
+    ///   - context: of the level, without noise; nil at the first.
+    ///   - seeds: one per image.
+    public func sampled(_ context: Tensor?, level: Int, seeds: [UInt64]) -> (map: Tensor?, shares: [Float]) {
+        let shares = seeds.map { _ in sampling }
+        let map = Self.added(
+            to: context, shares: shares,
+            streams: seeds.map { RandomStream(seed: $0).stream(named: "context").stream(UInt64(level)) })
+        return (map, shares)
+    }
+
+    /// A map `[N, h, w, C]` with a channel that tells how much noise it carries: `[N, h, w, C + 1]`.
+    public static func joined(_ map: Tensor, shares: [Float]) -> Tensor {
+        let places = map.shape[1] * map.shape[2]
+        let plane = Tensor(
+            shape: [map.shape[0], map.shape[1], map.shape[2], 1],
+            scalars: shares.flatMap { Array(repeating: $0, count: places) })
+        return .concatenateChannels([map, plane])
+    }
+
     /// context + share·N(0, 1), with numbers that depend on each image's stream only.
     public static func added(to context: Tensor?, shares: [Float], streams: [RandomStream]) -> Tensor? {
         guard let context, context.shape[0] > 0 else { return context }
@@ -101,24 +116,32 @@ public struct ContextNoise: Codable, Hashable, Sendable {
 
 /// One training batch of a level.
 public struct BandExample: Sendable {
+    public let level: Int
     /// The band to be learned, `[N, h, w, C or 3C]`.
-    public var clean: Tensor
-    /// The network in its seat.
-    public var denoiser: BandDenoiser
+    public let clean: Tensor
+    /// The map below with noise, `[N, h, w, C]`; nil at the first level.
+    public let context: Tensor?
+    /// Share of noise on that map, one per image.
+    public let shares: [Float]
 
     /// - Parameters:
     ///   - images: `[N, H, W, C]`.
     ///   - streams: one per image; they decide the noise on the context.
     public init(
-        _ images: Tensor, level: Int, network: any Denoiser, seat: BandSeat, tokenizer: OctaveTokenizer,
-        noise: ContextNoise, streams: [RandomStream]
+        _ images: Tensor, level: Int, tokenizer: OctaveTokenizer, noise: ContextNoise,
+        streams: [RandomStream]
     ) {
+        self.level = level
         clean = tokenizer.tokens(images, level: level).detached
         let previous = level > 0 ? tokenizer.pyramid.down(images, to: level - 1) : nil
-        let shares = streams.map { noise.training * $0.stream(named: "share").uniform(at: 0) }
-        let context = ContextNoise.added(
+        shares = streams.map { noise.training * $0.stream(named: "share").uniform(at: 0) }
+        context = ContextNoise.added(
             to: tokenizer.context(previous, level: level), shares: shares,
             streams: streams.map { $0.stream(named: "context") })
-        denoiser = BandDenoiser(network, seat: seat, level: level, context: context, noise: shares)
+    }
+
+    /// A network in its seat.
+    public func denoiser(_ network: any Denoiser, seat: BandSeat) -> BandDenoiser {
+        BandDenoiser(network, seat: seat, level: level, context: context, noise: shares)
     }
 }

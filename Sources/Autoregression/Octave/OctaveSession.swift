@@ -54,14 +54,13 @@ public final class OctaveSession: LevelSession {
         solve: @escaping (_ denoiser: BandDenoiser, _ shape: Shape, _ level: Int) -> Tensor
     ) -> OctaveSession {
         OctaveSession(tokenizer, imageCount: seeds.count) { level, previous in
-            let shares = seeds.map { _ in noise.sampling }
-            let context = ContextNoise.added(
-                to: tokenizer.context(previous, level: level), shares: shares,
-                streams: seeds.map { RandomStream(seed: $0).stream(named: "context").stream(UInt64(level)) })
+            let context = noise.sampled(
+                tokenizer.context(previous, level: level), level: level, seeds: seeds)
             let grid = tokenizer.tokenGrid(level)
             let shape: Shape = [seeds.count, grid.height, grid.width, tokenizer.tokenChannels(level)]
             return solve(
-                BandDenoiser(network, seat: seat, level: level, context: context, noise: shares), shape, level
+                BandDenoiser(network, seat: seat, level: level, context: context.map, noise: context.shares),
+                shape, level
             )
         }
     }

@@ -59,6 +59,21 @@ public struct MaskedSamplingSettings: Settings, Hashable {
     }
 }
 
+extension SamplerSettings {
+    /// - Throws: `ConfigurationError` when guidance or clipping are not those of single tokens.
+    func requireTokenwise() throws {
+        var scale = GuidanceSettings()
+        scale.scale = guidance.scale
+        guard guidance == scale else {
+            throw ConfigurationError(
+                field: "guidance", demand: "a scale alone when tokens are drawn one by one")
+        }
+        guard clip == .none else {
+            throw ConfigurationError(field: "clip", demand: "none when tokens are drawn one by one")
+        }
+    }
+}
+
 /// Draws images by masked autoregression: some tokens a step, in an order of each image's own.
 struct MaskedSampler: ImageSampler {
     let model: LINA
@@ -93,15 +108,7 @@ struct MaskedSampler: ImageSampler {
     static func tokenSampler(_ settings: SamplerSettings, objective: ObjectiveSettings) throws
         -> any TokenSampler
     {
-        var scale = GuidanceSettings()
-        scale.scale = settings.guidance.scale
-        guard settings.guidance == scale else {
-            throw ConfigurationError(
-                field: "guidance", demand: "a scale alone when tokens are drawn one by one")
-        }
-        guard settings.clip == .none else {
-            throw ConfigurationError(field: "clip", demand: "none when tokens are drawn one by one")
-        }
+        try settings.requireTokenwise()
         let method = try settings.method(for: objective)
         if case .flow(let flow) = objective, settings.churn == nil, settings.eta ?? 0 == 0,
             [.euler, .ddim].contains(settings.solver)

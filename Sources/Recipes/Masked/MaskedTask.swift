@@ -86,6 +86,21 @@ public struct MaskedDiffusionObjective: MaskedObjective {
         _ predictor: any MaskedTokenPredictor, tokens: Tensor, condition: Tensor, samples: Range<Int>,
         stream: RandomStream
     ) -> BatchEvaluation {
+        let (output, loss) = evaluate(
+            predictor, tokens: tokens, condition: condition, samples: Array(samples), stream: stream)
+        return BatchEvaluation(
+            loss: loss.mean, parts: loss.parts.mapValues { $0.reduce(0, +) / Double(max(1, $0.count)) },
+            gradients: output.gradients(cotangent: loss.gradient))
+    }
+
+    /// The head's answers to noisy hidden tokens, one row each, and what they cost.
+    /// - Parameters:
+    ///   - samples: places of the images in the step's whole batch.
+    ///   - weight: cotangent of the mean loss.
+    func evaluate(
+        _ predictor: any MaskedTokenPredictor, tokens: Tensor, condition: Tensor, samples: [Int],
+        stream: RandomStream, weight: Double = 1
+    ) -> (output: Tensor, loss: LossEvaluation) {
         let (count, width) = (tokens.shape[1], tokens.shape[2])
         let visible = ratio.visible(samples: samples, tokens: count, from: stream)
         let all = MaskedFlowObjective.hidden(visible, tokens: count, repeats: repeats)
@@ -96,18 +111,21 @@ public struct MaskedDiffusionObjective: MaskedObjective {
         let output = predictor.head(
             example.input, time: example.time,
             condition: predictor.headCondition(features.repeatedSamples(repeats).gatheringTokenRows(all)))
-        let loss = head.evaluate(output: output.detached, example: example)
-        return BatchEvaluation(
-            loss: loss.mean, parts: loss.parts.mapValues { $0.reduce(0, +) / Double(max(1, $0.count)) },
-            gradients: output.gradients(cotangent: loss.gradient))
+        let rows = output.shape[0]
+        return (
+            output,
+            head.evaluate(
+                output: output.detached, example: example,
+                weights: Array(repeating: weight / Double(rows), count: rows))
+        )
     }
 
     /// A token's numbers depend on its image's place, the repeat and its own index only.
     private static func draw(
-        _ all: [[Int]], samples: Range<Int>, width: Int, from stream: RandomStream
+        _ all: [[Int]], samples: [Int], width: Int, from stream: RandomStream
     ) -> TrainingDraw {
         func streams(_ name: String, _ list: Int) -> RandomStream {
-            let (pass, sample) = (list / samples.count, samples.lowerBound + list % samples.count)
+            let (pass, sample) = (list / samples.count, samples[list % samples.count])
             return stream.stream(named: name).stream(UInt64(pass)).stream(UInt64(sample))
         }
         let rows = all.enumerated().flatMap { list, indices -> [Tensor] in

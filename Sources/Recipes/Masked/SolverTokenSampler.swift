@@ -19,7 +19,8 @@ struct SolverTokenSampler: TokenSampler {
         let condition = predictor.headCondition(
             reference.map { .concatenateSamples([features, $0]) } ?? features)
         let model = TokenHeadModel(
-            predictor: predictor, condition: condition, guidance: reference == nil ? nil : guidance)
+            predictor: predictor, prediction: prediction, condition: condition,
+            guidance: reference == nil ? nil : guidance)
         let draws = (method.grid.count - 1) * method.solver.drawsPerStep
         let run = SamplingRun(
             GuidedModel(model, prediction: prediction, labels: Array(repeating: nil, count: rows)),
@@ -60,12 +61,13 @@ public struct DiffusionTokenSampler: TokenSampler {
 /// A token head as a sampler's model, guided on the noise channels alone.
 struct TokenHeadModel: LatentModel {
     let predictor: any MaskedTokenPredictor
+    let prediction: Prediction
     /// One row per token; with guidance the unconditional ones follow.
     let condition: Tensor
     let guidance: Double?
 
     func output(_ x: Latent, at level: NoiseLevel, labels: [Int?]) -> Latent {
-        let input = x.tensor
+        let input = (prediction.inputScale(at: level) * x).tensor
         let both = guidance == nil ? input : Tensor.concatenateSamples([input, input])
         let time = Array(repeating: Float(level.time), count: both.shape[0])
         let output = predictor.head(both, time: time, condition: condition)

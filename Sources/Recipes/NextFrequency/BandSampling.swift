@@ -63,52 +63,59 @@ public struct BandSampling: Sendable {
 
     /// Every level of an image has numbers of its own.
     static func noise(seeds: [UInt64], level: Int) -> SeededNoise {
-        SeededNoise(seeds: seeds.map { StableHash.mix($0 &+ StableHash.of("level \(level)")) })
+        SeededNoise(seeds: Self.seeds(seeds, level: level))
     }
 
-    /// A batch by per-token diffusion heads: features once per level, then the head's steps for every token.
-    /// - Parameter temperature: factor on the noise of the steps.
-    static func session(
-        _ model: TokenBandModel, tokenizer: OctaveTokenizer, steps: Int, guidance: LevelGuidance,
-        temperature: Double, seeds: [UInt64], labels: [Int?]
-    ) throws -> OctaveSession {
-        let process = try TokenDiffusionModel.process(steps: steps)
-        let count = seeds.count
-        return OctaveSession(tokenizer, imageCount: count) { level, previous in
-            let context = tokenizer.context(previous, level: level).map {
-                Tensor.concatenateSamples([$0, $0])
+    private static func seeds(_ seeds: [UInt64], level: Int) -> [UInt64] {
+        seeds.map { StableHash.mix($0 &+ StableHash.of("level \(level)")) }
+    }
+
+    /// A batch by a token head: tokens in a random order of each image's own, some at a step, each drawn from its
+    /// features.
+    public func session(
+        _ network: BandTokenNetwork, tokenizer: OctaveTokenizer, noise: ContextNoise = ContextNoise(),
+        order: TokenOrder = TokenOrder(), seeds: [UInt64], labels: [Int?]
+    ) -> OctaveSession {
+        OctaveSession(tokenizer, imageCount: seeds.count) { level, previous in
+            let context = noise.sampled(
+                tokenizer.context(previous, level: level), level: level, seeds: seeds)
+            let predictor = BandTokenPredictor(
+                network, level: level, grid: tokenizer.tokenGrid(level), context: context.map,
+                shares: context.shares)
+            let own = Self.seeds(seeds, level: level)
+            let orders = own.map {
+                RandomStream(seed: $0).stream(named: "token order")
+                    .permutation(count: predictor.tokenGrid.count)
             }
-            let condition = model.condition(context, level: level, labels: labels + labels.map { _ in nil })
-            let head = TokenDiffusionModel(
-                head: model.head, condition: condition.detached,
-                guidanceScale: 1 + guidance.strength(level: level, of: tokenizer.levelCount))
-            let grid = tokenizer.tokenGrid(level)
-            let perImage = condition.shape[0] / (2 * count)
-            // The first level has fewer channels; its tokens lie in the first of every seat.
-            let width = 3 * tokenizer.channels * model.cell * model.cell
-            let source = PerImageNoise(
-                source: noise(seeds: seeds, level: level), rows: perImage, images: count)
-            let half = source.latent(draw: 0, shape: [count * perImage, width])
-            let drawn = head.run(
-                process, start: half.appending(half), noise: source, temperature: temperature
-            )
-            .finished().samples(in: 0..<count * perImage)
-            let map = model.map(drawn.tensor, images: count, grid: grid)
-            return map.channels(0..<tokenizer.tokenChannels(level))
+            let plan = MaskSchedule.rounded.plan(orders: orders, steps: order.steps)
+            let scale = 1 + guidance.strength(level: level, of: tokenizer.levelCount)
+            let run = MaskedRun(
+                predictor,
+                sampler: SolverTokenSampler(
+                    method: methods[min(level, methods.count - 1)], prediction: prediction),
+                condition: predictor.condition(labels: labels),
+                reference: scale == 1 ? nil : predictor.condition(labels: labels.map { _ in nil }),
+                plan: plan, guidance: Array(repeating: scale, count: plan.count)
+            ) { step, tokens in
+                ScaledTokenNoise(
+                    SeededTokenNoise(seeds: own, step: step, tokens: tokens), start: order.startNoise,
+                    steps: order.stepNoise)
+            }
+            return predictor.map(of: run.finished())
         }
     }
-}
 
-/// Noise of rows that belong to images: row r of an image is part r of the image's numbers, the same in both
-/// halves of a guided batch.
-struct PerImageNoise: NoiseSource {
-    let source: SeededNoise
-    let rows: Int
-    let images: Int
+    /// Which tokens of a band are drawn when, and with how much noise.
+    public struct TokenOrder: Hashable, Sendable {
+        /// Autoregressive steps of a level, their tokens along a cosine; 1 draws all at once.
+        public var steps: Int
+        /// Factor on what a token begins as.
+        public var startNoise: Float
+        /// Factor on the noise of the solver's steps.
+        public var stepNoise: Float
 
-    func normals(draw: Int, sample: Int, count: Int) -> [Double] {
-        let row = sample % (rows * images)
-        let stream = RandomStream(seed: source.seeds[row / rows]).stream(named: "tokens").stream(UInt64(draw))
-        return stream.normals([count], from: UInt64(row % rows * count)).withScalars { $0.map(Double.init) }
+        public init(steps: Int = 1, startNoise: Float = 1, stepNoise: Float = 1) {
+            (self.steps, self.startNoise, self.stepNoise) = (steps, startNoise, stepNoise)
+        }
     }
 }

@@ -10,6 +10,11 @@ public struct BandSettings: Settings, Hashable {
     public var guidance = LevelGuidance.Form.ramp
     /// Solver steps of each level, coarse to fine; absent for `steps` at every level.
     public var steps: [Int]?
+    /// Of a token head: autoregressive steps of each level, its tokens along a cosine; absent for 1, all at once.
+    public var tokenSteps: Int?
+    /// Of a token head: factor on a token's noise, on what it begins as, and with solver ddpm on that of the steps
+    /// instead; absent for 1.
+    public var temperature: Double?
     /// Share of noise on the image below; absent for the model's own.
     public var contextNoise: Float?
     /// Draw no more than this many levels: the image up to that band.
@@ -31,6 +36,12 @@ public struct BandSettings: Settings, Hashable {
         try Self.require(
             steps.map { !$0.isEmpty && $0.allSatisfy((1...10_000).contains) } ?? true, "steps",
             "one number in 1…10000 for each level, found \(steps ?? [])")
+        try Self.require(
+            tokenSteps.map { (1...100_000).contains($0) } ?? true, "tokenSteps",
+            "in 1…100000, found \(tokenSteps ?? 0)")
+        try Self.require(
+            temperature.map { $0 >= 0 && $0.isFinite } ?? true, "temperature",
+            "at least 0, found \(temperature ?? 0)")
         try Self.require(
             contextNoise.map { (0...1).contains($0) } ?? true, "contextNoise",
             "from 0 to 1, found \(contextNoise ?? 0)")
@@ -55,6 +66,15 @@ public struct BandSettings: Settings, Hashable {
         var result = self
         result.fromDigest = digest
         return result
+    }
+
+    /// - Throws: `ConfigurationError` when settings of a token head are given to a model without one.
+    func requireNoTokens() throws {
+        try Self.require(
+            tokenSteps == nil, "bands.tokenSteps",
+            "left out: only a token head draws tokens one after another")
+        try Self.require(
+            temperature == nil, "bands.temperature", "left out: only a token head has a temperature")
     }
 
     /// How many levels are drawn or taken over.

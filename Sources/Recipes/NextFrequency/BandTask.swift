@@ -9,10 +9,8 @@ import Training
 ///
 /// Everything random depends on (seed, step, place in the step's batch) only, as in `DiffusionTask`.
 public struct BandTask: TrainingTask {
-    public let network: any Denoiser
-    public let objective: any Objective
+    public let learner: any BandLearner
     public let tokenizer: OctaveTokenizer
-    public let seat: BandSeat
     public let shares: LevelShares
     public let noise: ContextNoise
     public let seed: UInt64
@@ -21,17 +19,25 @@ public struct BandTask: TrainingTask {
 
     /// - Parameter shares: how the batch is divided among the levels; nil for the root of their tokens.
     public init(
-        network: any Denoiser, objective: any Objective, tokenizer: OctaveTokenizer, seat: BandSeat,
-        shares: LevelShares? = nil, noise: ContextNoise = ContextNoise(), seed: UInt64, labelDropout: Double
+        _ learner: any BandLearner, tokenizer: OctaveTokenizer, shares: LevelShares? = nil,
+        noise: ContextNoise = ContextNoise(), seed: UInt64, labelDropout: Double
     ) {
-        self.network = network
-        self.objective = objective
+        self.learner = learner
         self.tokenizer = tokenizer
-        self.seat = seat
         self.shares = shares ?? LevelShares(tokens: (0..<tokenizer.levelCount).map(tokenizer.tokenGrid))
         self.noise = noise
         self.seed = seed
         self.labelDropout = labelDropout
+    }
+
+    /// With the joint head.
+    public init(
+        network: any Denoiser, objective: any Objective, tokenizer: OctaveTokenizer, seat: BandSeat,
+        shares: LevelShares? = nil, noise: ContextNoise = ContextNoise(), seed: UInt64, labelDropout: Double
+    ) {
+        self.init(
+            JointBandLearner(network: network, seat: seat, objective: objective, seed: seed),
+            tokenizer: tokenizer, shares: shares, noise: noise, seed: seed, labelDropout: labelDropout)
     }
 
     /// - Parameters:
@@ -45,12 +51,13 @@ public struct BandTask: TrainingTask {
         for level in 0..<tokenizer.levelCount {
             let members = levels.indices.filter { levels[$0] == level }
             guard !members.isEmpty else { continue }
+            let weight = Double(members.count) / Double(count)
             let (output, evaluation) = evaluate(
-                batch, level: level, members: members, step: step, first: first, weight: 1 / Double(count))
+                batch, level: level, members: members, step: step, first: first, weight: weight)
             // One scalar whose gradient is the sum of all levels' gradients.
             total = total + (output * evaluation.gradient).sum()
             parts["level \(level + 1)"] = evaluation.mean
-            loss += evaluation.losses.reduce(0, +) / Double(count)
+            loss += evaluation.mean * weight
         }
         return BatchEvaluation(loss: loss, parts: parts, gradients: total.gradients())
     }
@@ -63,25 +70,13 @@ public struct BandTask: TrainingTask {
         }
         let example = BandExample(
             .concatenateSamples(members.map { batch.images.samples($0..<$0 + 1) }), level: level,
-            network: network,
-            seat: seat, tokenizer: tokenizer, noise: noise, streams: streams)
-        let shape = Array(example.clean.shape.extents.dropFirst())
-        let draws = members.map {
-            TrainingDraw(seed: seed, step: step, samples: first + $0..<first + $0 + 1, sampleShape: shape)
-        }
-        let noisy = objective.example(
-            clean: example.clean,
-            draw: TrainingDraw(
-                noise: .concatenateSamples(draws.map(\.noise)), uniform: draws.flatMap(\.uniform),
-                normal: draws.flatMap(\.normal)))
+            tokenizer: tokenizer, noise: noise, streams: streams)
         let dropout = RandomStream(seed: seed).stream(named: "label dropout").stream(UInt64(step))
         let labels = members.map { place in
             labelDropout > 0 && dropout.uniformDouble(at: UInt64(first + place)) < labelDropout
                 ? nil : batch.labels[place]
         }
-        let output = example.denoiser.predict(noisy.input, time: noisy.time, labels: labels)
-        let loss = objective.evaluate(
-            output: output.detached, example: noisy, weights: Array(repeating: weight, count: members.count))
-        return (output, loss)
+        return learner.evaluate(
+            example, labels: labels, places: members.map { first + $0 }, step: step, weight: weight)
     }
 }

@@ -2,8 +2,8 @@ import Autoregression
 import Backbones
 import Layers
 
-/// A continuous next-frequency model in pixels: a cosine pyramid whose grids double, and one network that denoises
-/// the band of each level, given the image below it (`specs/nfig.md`, section 12, joint head).
+/// A continuous next-frequency model in pixels: a cosine pyramid whose grids double, and one network that draws the
+/// band of each level, given the image below it (`specs/nfig.md`, section 12).
 public struct NextFrequencyConfiguration: Settings, Hashable {
     /// The levels' sizes from coarse to fine, each twice the one before; the last is the size of the images.
     public var grids: [Grid]
@@ -19,6 +19,8 @@ public struct NextFrequencyConfiguration: Settings, Hashable {
     public var contextNoise = ContextNoise()
     /// Share of each level in a batch; absent for the root of its number of tokens.
     public var levelShares: [Double]?
+    /// What draws a band: the network as its denoiser, or a small one for each token.
+    public var head = BandHeadSettings.joint
     /// The network. Its channels and labels follow from the settings above.
     public var backbone: DiCoConfiguration
     /// What brings every band to unit size; measured on the training data when absent.
@@ -35,8 +37,8 @@ public struct NextFrequencyConfiguration: Settings, Hashable {
     public static var requiredKeys: Set<String> { ["grids", "backbone"] }
 
     private enum Key: String, CodingKey {
-        case grids, channels, classCount, classDropout, learnSigma, contextNoise, levelShares, backbone,
-            normalization
+        case grids, channels, classCount, classDropout, learnSigma, contextNoise, levelShares, head,
+            backbone, normalization
     }
 
     public init(from decoder: any Decoder) throws {
@@ -48,6 +50,7 @@ public struct NextFrequencyConfiguration: Settings, Hashable {
         learnSigma = try container.decode(Bool.self, forKey: .learnSigma)
         contextNoise = try container.decode(ContextNoise.self, forKey: .contextNoise)
         levelShares = try container.decodeIfPresent([Double].self, forKey: .levelShares)
+        head = try container.decodeIfPresent(BandHeadSettings.self, forKey: .head) ?? .joint
         normalization = try container.decodeIfPresent(OctaveNormalization.self, forKey: .normalization)
         backbone = .defaults
         try checkCounts()
@@ -64,6 +67,8 @@ public struct NextFrequencyConfiguration: Settings, Hashable {
         try container.encode(learnSigma, forKey: .learnSigma)
         try container.encode(contextNoise, forKey: .contextNoise)
         try container.encodeIfPresent(levelShares, forKey: .levelShares)
+        // Left out where it is the only one that older versions know.
+        if head != .joint { try container.encode(head, forKey: .head) }
         try container.encode(backbone, forKey: .backbone)
         try container.encodeIfPresent(normalization, forKey: .normalization)
     }
@@ -89,12 +94,13 @@ public struct NextFrequencyConfiguration: Settings, Hashable {
         {
             try Self.require(
                 agree, "backbone.\(field)",
-                "\(expected), as follows from grids, channels and classCount; found \(found); leave it out")
+                "\(expected), as follows from grids, channels\(head == .joint ? "" : ", head") and classCount; found \(found); leave it out"
+            )
         }
         let (a, b) = (backbone, wanted)
         try demand("inputChannels", a.inputChannels, b.inputChannels, a.inputChannels == b.inputChannels)
         try demand(
-            "predictedChannels", a.predictedChannels ?? a.inputChannels, seat.outputChannels,
+            "predictedChannels", a.predictedChannels ?? a.inputChannels, b.predictedChannels ?? 0,
             a.predictedChannels == b.predictedChannels)
         try demand("classCount", a.classCount, b.classCount, a.classCount == b.classCount)
         try demand("classDropout", a.classDropout, b.classDropout, a.classDropout == b.classDropout)
@@ -126,16 +132,28 @@ public struct NextFrequencyConfiguration: Settings, Hashable {
         try Self.require(
             grids[0].height % multiple == 0 && grids[0].width % multiple == 0, "grids",
             "multiples of \(multiple) for this DiCo, found \(grids[0])")
+        guard let settings = head.token else { return }
+        let cell = settings.cell
+        try Self.require(
+            grids[0].height % cell == 0 && grids[0].width % cell == 0, "head.cell",
+            "a divisor of the first grid's sides \(grids[0]), found \(cell)")
+        // What is never hidden is never learned.
+        let fewest = grids[0].count / (cell * cell)
+        try Self.require(
+            MaskSchedule.rounded.maskedCount(ratio: settings.masking.low, tokens: fewest) > 0,
+            "head.masking.low",
+            "large enough to hide one of the first level's \(fewest) tokens, found \(settings.masking.low)")
     }
 
     /// A network's settings with the channels and labels that the bands need.
     func fitted(_ network: DiCoConfiguration) -> DiCoConfiguration {
         var network = network
-        network.inputChannels = seat.inputChannels
-        network.predictedChannels = seat.outputChannels
+        // With a token head the network makes features, and is told which tokens are known.
+        network.inputChannels = seat.inputChannels + (head.token == nil ? 0 : 1)
+        network.predictedChannels = head.token?.features ?? seat.outputChannels
         network.classCount = seat.labelCount
         network.classDropout = 0
-        network.learnSigma = learnSigma
+        network.learnSigma = learnSigma && head == .joint
         return network
     }
 
@@ -147,14 +165,7 @@ public struct NextFrequencyConfiguration: Settings, Hashable {
     /// The grid that the network works on at a level: its own at the first, the one below after that.
     func tokenGrid(_ level: Int) -> Grid { grids[max(0, level - 1)] }
 
-    /// Multiply–accumulates of one pass of the network at every level.
-    var multiplyAccumulates: Int {
-        grids.indices.map(tokenGrid).reduce(0) {
-            $0 + backbone.multiplyAccumulates(height: $1.height, width: $1.width)
-        }
-    }
-
-    /// The same by stage.
+    /// Multiply–accumulates of one pass of the network at every level, by stage.
     var stageCosts: [(stage: String, parameters: Int, multiplyAccumulates: Int)] {
         let levels = grids.indices.map(tokenGrid).map {
             backbone.stageCosts(height: $0.height, width: $0.width)

@@ -26,6 +26,7 @@ extension TokenModelConfiguration: ModelArchitecture {
         try sampler.requireNoGroup(but: [.bands, .codes])
         _ = try (sampler.bands ?? BandSettings()).levelCount(
             of: FrequencyPyramid(tokenizer.quantizer.pyramid))
+        try sampler.bands?.requireNoTokens()
         guard sampler.bands?.steps == nil else {
             throw ConfigurationError(field: "bands.steps", demand: "left out: codes are drawn in one step")
         }
