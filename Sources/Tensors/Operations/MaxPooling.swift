@@ -8,7 +8,7 @@ extension Tensor {
     /// - Returns: `[N, H', W', C]`, H' = (H − size)/stride + 1 rounded down, or up with `usesCeiling`.
     public func maxPooled(size: Int, stride: Int, usesCeiling: Bool = false) -> Tensor {
         precondition(
-            shape.rank == 4 && size > 0 && stride > 0 && min(shape[1], shape[2]) >= size,
+            shape.rank == 4 && size > 0 && stride > 0 && min(shape[1], shape[2]) >= (usesCeiling ? 1 : size),
             "windows of \(size) every \(stride) in \(shape)")
         let windows = PoolingWindows(shape, size: size, stride: stride, usesCeiling: usesCeiling)
         let (x, y) = (detached, Tensor.uninitialized(windows.result))
