@@ -23,7 +23,7 @@ import Training
         let yaml = """
             {grids: [4, 8, 16], classCount: 2, learnSigma: \(learnSigma),
             head: {kind: token, features: 3, width: 8, depth: 1, masking: {low: 0.2, repeats: 2}},
-            backbone: {hiddenSize: 8, depth: [1, 0, 0, 0, 1]}}
+            backbone: {hiddenSize: 8, depth: [1, 1, 1, 1, 1]}}
             """
         let configuration = try NextFrequencyConfiguration(json: yaml, name: "tokens")
         let store = ParameterStore(.initialized(seed: 2), isTracked: true)
