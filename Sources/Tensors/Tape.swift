@@ -119,11 +119,14 @@ extension Tensor {
     /// The result of an operation: remembers how to go back when an operand is tracked.
     ///
     /// `backward` must capture only detached tensors, and receives which operands want a gradient.
+    ///
+    /// Inlined, so that where nothing is tracked no closure is made either.
+    @inline(__always)
     func recorded(
         _ operands: [Tensor], _ backward: @escaping (_ gradient: Tensor, _ wanted: [Bool]) -> [Tensor?]
     ) -> Tensor {
+        guard operands.contains(where: { $0.node != nil }) else { return self }
         let nodes = operands.map(\.node)
-        guard nodes.contains(where: { $0 != nil }) else { return self }
         let wanted = nodes.map { $0 != nil }
         return Tensor(
             shape: shape, scalarType: scalarType, storage: storage, offset: offset,

@@ -16,6 +16,25 @@ import Testing
         #expect(configuration.parameterShapes.count == tensors)
     }
 
+    @Test(arguments: [DiCoMixer.convolution, .linearAttention], [nil, 1] as [Int?])
+    func `prepared for a condition it predicts the same bytes`(_ mixer: DiCoMixer, _ label: Int?) {
+        var configuration = DiCoConfiguration(
+            inputChannels: 3, hiddenSize: 16, depth: [1, 2, 1, 0, 1], classCount: 2, patchSize: 2)
+        (configuration.mixer, configuration.mixerHeadSize) = (mixer, 8)
+        let store = ParameterStore(.initialized(seed: 1), isTracked: false)
+        let network = DiCo(store.scope, configuration)
+        for (name, tensor) in store.all {
+            tensor.assign(RandomStream(seed: 2).stream(named: name).normals(tensor.shape) * 0.2)
+        }
+        let prepared = network.prepared(time: 421, label: label)
+        for seed in 3...4 {
+            let x = RandomStream(seed: UInt64(seed)).normals([1, 16, 8, 3])
+            let whole = network.predict(x, time: [421], labels: [label])
+            #expect(prepared(x).scalars == whole.scalars)
+            #expect(network.predict(x, time: [20], labels: [label]).scalars != whole.scalars)
+        }
+    }
+
     @Test(
         .enabled(if: ParityCase.exist("dico", prefix: "block_")),
         arguments: ParityCase.all("dico", prefix: "block_"))

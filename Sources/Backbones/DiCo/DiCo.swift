@@ -79,24 +79,62 @@ public final class DiCo: Denoiser {
                 && times.count == noisy.shape[0] && labels.count == noisy.shape[0],
             "DiCo with \(configuration.inputChannels) channels and sizes in multiples of \(configuration.sizeMultiple) was given \(noisy.shape), \(times.count) times, \(labels.count) labels"
         )
+        // Vectors are made where they are used: training then keeps them no longer than it must.
         let c = (0..<3).map { condition(times, labels, level: $0) }
+        return run(noisy, tuning: tuning) { part in
+            switch part {
+            case .block(let stage, let index): stages[stage][index].modulationVectors(c[Self.levels[stage]])
+            case .final: final.modulationVectors(c[Self.finalLevel])
+            }
+        }
+    }
+
+    public func prepared(time: Float, label: Int?) -> @Sendable (Tensor) -> Tensor {
+        let c = (0..<3).map { condition([time], [label], level: $0).detached }
+        let vectors = zip(stages, Self.levels).map { blocks, level in
+            blocks.map { $0.modulationVectors(c[level]).map(\.detached) }
+        }
+        let last = final.modulationVectors(c[Self.finalLevel]).map(\.detached)
+        return { [self] noisy in
+            run(noisy, tuning: nil) { part in
+                switch part {
+                case .block(let stage, let index): vectors[stage][index]
+                case .final: last
+                }
+            }
+        }
+    }
+
+    /// The level whose condition each stage has. The last stage keeps width 2D at full resolution, and with it the
+    /// condition of level 2.
+    private static let levels = [0, 1, 2, 1, 1]
+    private static let finalLevel = 1
+
+    private var stages: [[DiCoBlock]] { [encoder1, encoder2, latent, decoder2, decoder1] }
+
+    /// What is modulated by the condition.
+    private enum ModulatedPart { case block(stage: Int, index: Int), final }
+
+    /// - Parameter modulation: the vectors of a part, made from the condition.
+    private func run(_ noisy: Tensor, tuning: Tensor?, modulation: (ModulatedPart) -> [Tensor]) -> Tensor {
         let patch = configuration.patchSize
-        func run(_ blocks: [DiCoBlock], _ h: Tensor, level: Int) -> Tensor {
-            blocks.reduce(h) { $1($0, condition: c[level], tuning: tuning) }
+        func run(_ stage: Int, _ blocks: [DiCoBlock], _ h: Tensor) -> Tensor {
+            blocks.indices.reduce(h) { h, index in
+                blocks[index](h, modulation: modulation(.block(stage: stage, index: index)), tuning: tuning)
+            }
         }
         func joined(_ reduce: Convolution, _ up: Tensor, _ skip: Tensor) -> Tensor {
             reduce(.concatenateChannels([up, skip]), tuning: tuning)
         }
         let x0 = stem(patch > 1 ? noisy.pixelUnshuffled(by: patch) : noisy, tuning: tuning)
 
-        let e1 = run(encoder1, x0, level: 0)
-        let e2 = run(encoder2, down1(e1, tuning: tuning), level: 1)
-        let z = run(latent, down2(e2, tuning: tuning), level: 2)
-        let d2 = run(decoder2, joined(reduce2, up2(z, tuning: tuning), e2), level: 1)
-        // The last stage keeps width 2D at full resolution, and with it the condition of level 2.
-        let d1 = run(decoder1, joined(reduce1, up1(d2, tuning: tuning), e1), level: 1)
+        let e1 = run(0, encoder1, x0)
+        let e2 = run(1, encoder2, down1(e1, tuning: tuning))
+        let z = run(2, latent, down2(e2, tuning: tuning))
+        let d2 = run(3, decoder2, joined(reduce2, up2(z, tuning: tuning), e2))
+        let d1 = run(4, decoder1, joined(reduce1, up1(d2, tuning: tuning), e1))
 
-        let out = final(d1, condition: c[1], tuning: tuning)
+        let out = final(d1, modulation: modulation(.final), tuning: tuning)
         return patch > 1 ? out.pixelShuffled(by: patch) : out
     }
 

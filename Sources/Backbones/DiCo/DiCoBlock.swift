@@ -43,7 +43,7 @@ public struct DiCoBlock: Sendable {
     /// The block's intermediate values beside its result.
     public func trace(_ x: Tensor, condition c: Tensor) -> Trace? {
         guard let mixer = mixer as? ConvolutionMixer else { return nil }
-        let m = modulation(silu(c)).chunks(6)
+        let m = modulationVectors(c)
         let modulated = x.layerNorm(shift: m[0], scale: m[1], epsilon: Self.epsilon)
         let activated = gelu(mixer.mix(mixer.expand(modulated)))
         return Trace(
@@ -51,10 +51,16 @@ public struct DiCoBlock: Sendable {
             afterMixer: x.addingGated(mixer(modulated), gate: m[2]), result: self(x, condition: c))
     }
 
+    /// What the block takes from the condition: shift, scale and gate, twice, each `[N, C]`.
+    func modulationVectors(_ c: Tensor) -> [Tensor] { modulation(silu(c)).chunks(6) }
+
     /// - Parameter tuning: the user's parameters of tunable kernels, `[N, P]` or `[1, P]`.
     public func callAsFunction(_ x: Tensor, condition c: Tensor, tuning: Tensor? = nil) -> Tensor {
-        let m = modulation(silu(c)).chunks(6)  // shift, scale, gate, twice
+        self(x, modulation: modulationVectors(c), tuning: tuning)
+    }
 
+    /// - Parameter m: the block's `modulationVectors`.
+    func callAsFunction(_ x: Tensor, modulation m: [Tensor], tuning: Tensor? = nil) -> Tensor {
         var h = x.layerNorm(shift: m[0], scale: m[1], epsilon: Self.epsilon)
         let y = x.addingGated(mixer(h, tuning: tuning), gate: m[2])
 

@@ -73,9 +73,16 @@ public struct FinalLayer: Sendable {
             scope / "out_proj", channels, outputs, kernel: 3, form: kernel, weight: .zeros)
     }
 
+    /// What the layer takes from the condition: shift and scale, each `[N, C]`.
+    func modulationVectors(_ c: Tensor) -> [Tensor] { modulation(silu(c)).chunks(2) }
+
     public func callAsFunction(_ x: Tensor, condition c: Tensor, tuning: Tensor? = nil) -> Tensor {
-        let m = modulation(silu(c)).chunks(2)  // shift, scale
-        return project(
+        self(x, modulation: modulationVectors(c), tuning: tuning)
+    }
+
+    /// - Parameter m: the layer's `modulationVectors`.
+    func callAsFunction(_ x: Tensor, modulation m: [Tensor], tuning: Tensor? = nil) -> Tensor {
+        project(
             x.layerNorm(shift: m[0], scale: m[1], epsilon: DiCoBlock.epsilon), tuning: tuning)
     }
 }

@@ -30,9 +30,12 @@ extension BenchmarkCase {
             guard let whole = (model.makeModel(parameters.scope) as? DiffusionModel)?.network else {
                 preconditionFailure("\(model.name) is no denoiser")
             }
-            let network: any Denoiser = rowwise ? RowwiseDenoiser(whole) : whole
             let (images, time, labels) = batchInput(model, size, batch)
-            return { _ = network.predict(images, time: time, labels: labels) }
+            return {
+                // A fresh value each time, as a sampler's next call is for another time.
+                let network: any Denoiser = rowwise ? RowwiseDenoiser(whole) : whole
+                _ = network.predict(images, time: time, labels: labels)
+            }
         }
     }
 

@@ -3,17 +3,15 @@ import Checkpoints
 import Recipes
 import Tensors
 
-struct Bench: ParsableCommand {
+struct BenchModels: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Time the machine and the models on it.",
+        commandName: "models",
+        abstract: "Time models: milliseconds, GFLOP/s and the share of the matrix-product peak.",
         discussion: """
             Examples:
-              sfumato bench
-              sfumato bench configs/cifar10-dico.yaml --threads 1 --json
-              sfumato bench attention
+              sfumato bench models configs/cifar10-dico.yaml --threads 1 --json
+              sfumato bench models attention
               sfumato bench --json > before.json; sfumato bench --compare before.json
-
-            Prints time, GFLOP/s and the share of the matrix-product peak, which is measured in the same run.
             """)
 
     @Argument(

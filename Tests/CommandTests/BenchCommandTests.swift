@@ -1,0 +1,43 @@
+import Archives
+import Checkpoints
+import TestSupport
+import Testing
+
+/// What the benchmark's subcommands print and write; never how fast anything is.
+@Suite struct BenchCommandTests {
+    @Test(arguments: ["models", "scaling", "startup", "peers"])
+    func `a subcommand's help shows an example`(_ name: String) throws {
+        let run = try CommandRun(["bench", name, "--help"])
+        #expect(run.status == 0)
+        #expect(run.output.contains("Examples:\n  sfumato bench \(name)"))
+    }
+
+    @Test func `scaling prints its points and draws a plot`() throws {
+        try withTemporaryFolder { folder in
+            let run = try CommandRun([
+                "bench", "scaling", "tokens", "--largest", "512", "--json", "--plots", joinPath(folder, "p"),
+            ])
+            #expect(run.status == 0, "\(run.errors)")
+            let series = try JSONValue(parsing: run.output)["series"]?.array ?? []
+            #expect(series.count == 2)
+            #expect(series.allSatisfy { $0["points"]?.array?.count == 2 })
+            #expect(try folderContents(joinPath(folder, "p")) == ["tokens.png"])
+        }
+    }
+
+    @Test func `startup waits for the first step of processes of its own`() throws {
+        let run = try CommandRun(["bench", "startup", "--runs", "2", "--json"])
+        #expect(run.status == 0, "\(run.errors)")
+        let times = try JSONValue(parsing: run.output)
+        let first = try #require(times["main"]?.numbers), last = try #require(times["firstStep"]?.numbers)
+        #expect(first.count == 2 && zip(first, last).allSatisfy { $0 < $1 })
+    }
+
+    @Test func `an unknown job of the peers is refused with the nearest name`() throws {
+        let run = try CommandRun(["bench", "peers", "dncnn-forwards"])
+        #expect(run.status == 1)
+        #expect(
+            run.errors.hasPrefix(
+                "sfumato: error: there is no job \"dncnn-forwards\"; did you mean \"dncnn-forward\"?"))
+    }
+}
