@@ -53,25 +53,14 @@ enum TinyTokens {
             seeds: seeds)
     }
 
-    private func samples(_ plan: GenerationPlan, batch: Int = 16) -> [[Float]] {
-        var samples: [[Float]] = []
-        Generator(plan, batchSize: batch).run { event in
-            if case .finished(let items, let tensor) = event {
-                samples += (0..<items.count).map { tensor.samples($0..<$0 + 1).scalars }
-            }
-            return true
-        }
-        return samples
-    }
-
     @Test(arguments: TinyTokens.predictors) func `an image of codes depends on its own seed alone`(
         _ predictor: String
     ) throws {
         let recipe = "{guidance: {scale: 2}, codes: {topK: 6, topP: 0.95}}"
-        let alone = samples(try plan(predictor, recipe, seeds: [7]))[0]
-        #expect(samples(try plan(predictor, recipe, seeds: [1, 7, 3]))[1] == alone)
-        #expect(samples(try plan(predictor, recipe, seeds: [1, 3, 7]), batch: 2)[2] == alone)
-        #expect(samples(try plan(predictor, recipe, seeds: [4]))[0] != alone)
+        let alone = try plan(predictor, recipe, seeds: [7]).samples()[0]
+        #expect(try plan(predictor, recipe, seeds: [1, 7, 3]).samples()[1] == alone)
+        #expect(try plan(predictor, recipe, seeds: [1, 3, 7]).samples(batch: 2)[2] == alone)
+        #expect(try plan(predictor, recipe, seeds: [4]).samples()[0] != alone)
     }
 
     @Test(arguments: TinyTokens.predictors) func `previews of each level end in the image itself`(
@@ -101,7 +90,7 @@ enum TinyTokens {
             let picture = (0..<192).map { UInt8($0 * 41 % 256) }
             try Image(width: 8, height: 8, channels: 3, samples: picture).write(to: path)
             let predictor = TinyTokens.predictors[0]
-            let kept = samples(try plan(predictor, "{bands: {from: '\(path)', keep: 2, until: 3}}"))
+            let kept = try plan(predictor, "{bands: {from: '\(path)', keep: 2, until: 3}}").samples()
             #expect(Set(kept).count > 1)
             // Up to the kept levels nothing is drawn, so that seeds make no difference.
             var first: [[Image]] = []

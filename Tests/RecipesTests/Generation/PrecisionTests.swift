@@ -12,14 +12,7 @@ import Testing
         let model = try TinyModel.make(hiddenSize: 16, precision: precision)
         let recipe = try SamplingRecipe(json: "{solver: heun, steps: 3}", name: "recipe")
         let plan = try GenerationPlan(model: model, recipe: recipe, seeds: [1, 2, 3])
-        var images: [[Float]] = []
-        Generator(plan, batchSize: batch).run { event in
-            if case .finished(let items, let samples) = event {
-                images += (0..<items.count).map { samples.samples($0..<$0 + 1).scalars }
-            }
-            return true
-        }
-        return images
+        return plan.samples(batch: batch)
     }
 
     @Test func `an image does not depend on its batch or the number of threads`() throws {

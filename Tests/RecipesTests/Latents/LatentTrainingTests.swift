@@ -59,17 +59,6 @@ import Training
         return try GenerationPlan(model: LoadedModel(path: run), recipe: recipe, seeds: seeds)
     }
 
-    private func samples(_ plan: GenerationPlan, batch: Int = 16) -> [[Float]] {
-        var samples: [[Float]] = []
-        Generator(plan, batchSize: batch).run { event in
-            if case .finished(let items, let tensor) = event {
-                samples += (0..<items.count).map { tensor.samples($0..<$0 + 1).scalars }
-            }
-            return true
-        }
-        return samples
-    }
-
     @Test(arguments: [
         (lina, []), (dico, []),
         (
@@ -97,13 +86,13 @@ import Training
             let plan = try generate(whole, decoder: autoencoder)
             #expect(
                 plan.makesImages && plan.channels == 3 && plan.sampleSize == ImageSize(width: 16, height: 8))
-            let images = samples(plan)
+            let images = plan.samples()
             #expect(
                 images.count == 2 && images.allSatisfy { $0.count == 16 * 8 * 3 && $0.allSatisfy(\.isFinite) }
             )
             // An image is its own latents' alone, whatever is drawn beside it.
-            #expect(try samples(generate(whole, decoder: autoencoder, seeds: [1]))[0] == images[1])
-            let latents = Tensor(shape: [2, 4, 8, 2], scalars: samples(plain).flatMap(\.self))
+            #expect(try generate(whole, decoder: autoencoder, seeds: [1]).samples()[0] == images[1])
+            let latents = Tensor(shape: [2, 4, 8, 2], scalars: plain.samples().flatMap(\.self))
             let decoded = try LoadedKLAutoencoder(path: autoencoder).images(of: latents)
             #expect(decoded.scalars == images.flatMap(\.self))
         }

@@ -19,17 +19,6 @@ import Testing
             seeds: seeds)
     }
 
-    private func samples(_ plan: GenerationPlan, batch: Int = 16) -> [[Float]] {
-        var samples: [[Float]] = []
-        Generator(plan, batchSize: batch).run { event in
-            if case .finished(let items, let tensor) = event {
-                samples += (0..<items.count).map { tensor.samples($0..<$0 + 1).scalars }
-            }
-            return true
-        }
-        return samples
-    }
-
     private static let diffusionModel = ", classCount: 3, head: diffusion"
 
     @Test(arguments: [
@@ -40,11 +29,11 @@ import Testing
         throws
     {
         let model = try TinyLINA.make(objective: objective, model: model)
-        let alone = try samples(plan(recipe, model, seeds: [7]))[0]
+        let alone = try plan(recipe, model, seeds: [7]).samples()[0]
         #expect(alone.count == 8 * 12 * 3 && alone.allSatisfy(\.isFinite))
-        #expect(try samples(plan(recipe, model, seeds: [1, 7, 3]))[1] == alone)
-        #expect(try samples(plan(recipe, model, seeds: [1, 7, 3]), batch: 2)[1] == alone)
-        #expect(try samples(plan(recipe, model, seeds: [10]))[0] != alone)
+        #expect(try plan(recipe, model, seeds: [1, 7, 3]).samples()[1] == alone)
+        #expect(try plan(recipe, model, seeds: [1, 7, 3]).samples(batch: 2)[1] == alone)
+        #expect(try plan(recipe, model, seeds: [10]).samples()[0] != alone)
     }
 
     @Test func `tokens once drawn stay, and all are drawn at the end`() throws {
@@ -65,7 +54,7 @@ import Testing
     }
 
     @Test func `settings of the sampler change the image`() throws {
-        let base = try samples(plan(Self.guided))[0]
+        let base = try plan(Self.guided).samples()[0]
         for other in [
             "{steps: 3, guidance: {scale: 3}, masked: {steps: 4}}", "{steps: 3, masked: {steps: 4}}",
             "{steps: 4, guidance: {scale: 2}, masked: {steps: 4}}",
@@ -77,10 +66,10 @@ import Testing
             "{steps: 3, solver: heun, guidance: {scale: 2}, masked: {steps: 4}}",
             "{steps: 3, schedule: {kind: flow, shift: 2}, guidance: {scale: 2}, masked: {steps: 4}}",
         ] {
-            #expect(try samples(plan(other))[0] != base, "\(other)")
+            #expect(try plan(other).samples()[0] != base, "\(other)")
         }
         let same = "{steps: 3, solver: euler, guidance: {scale: 2}, masked: {steps: 4, firstGuidance: 1}}"
-        #expect(try samples(plan(same))[0] == base)
+        #expect(try plan(same).samples()[0] == base)
     }
 
     @Test func `the plan says how tokens are drawn`() throws {
@@ -124,12 +113,12 @@ import Testing
     @Test func `without any key or query the normaliser vanishes and the image stays finite`() throws {
         // Queries and keys are all negative before the kernel, so that only ε is left of them.
         let model = try TinyLINA.make { $0.hasSuffix("attn.qkv.bias") ? -1000 : nil }
-        #expect(try samples(plan(Self.guided, model)).allSatisfy { $0.allSatisfy(\.isFinite) })
+        #expect(try plan(Self.guided, model).samples().allSatisfy { $0.allSatisfy(\.isFinite) })
         // Gates of zero take away the rest.
         let gated = try TinyLINA.make { $0.hasSuffix("_scale") ? 0 : nil }
-        #expect(try samples(plan(Self.guided, gated)).allSatisfy { $0.allSatisfy(\.isFinite) })
+        #expect(try plan(Self.guided, gated).samples().allSatisfy { $0.allSatisfy(\.isFinite) })
         let exploding = try TinyLINA.make { $0.hasSuffix("_scale") ? 3e38 : nil }
-        #expect(try samples(plan(Self.guided, exploding)).allSatisfy { $0.allSatisfy(\.isFinite) })
+        #expect(try plan(Self.guided, exploding).samples().allSatisfy { $0.allSatisfy(\.isFinite) })
     }
 }
 
@@ -151,17 +140,6 @@ import Testing
             seeds: [0, 1, 2])
     }
 
-    private func samples(_ plan: GenerationPlan) -> [[Float]] {
-        var samples: [[Float]] = []
-        Generator(plan).run { event in
-            if case .finished(let items, let tensor) = event {
-                samples += (0..<items.count).map { tensor.samples($0..<$0 + 1).scalars }
-            }
-            return true
-        }
-        return samples
-    }
-
     @Test func `a seed shows a prompt of the file, by name or in turn`() throws {
         try withTemporaryFolder { folder in
             let prompts = ["a fox": [2, 4], "a boat": [1, 5, 4]]
@@ -171,9 +149,9 @@ import Testing
             let fox = try plan(folder, prompts, recipe: ", classes: [a fox]")
             let none = try plan(folder, prompts, recipe: ", classes: [none]")
             #expect(none.items.map(\.label) == [nil, nil, nil])
-            #expect(samples(fox)[1] == samples(all)[1])
-            #expect(samples(fox)[0] != samples(all)[0])
-            #expect(samples(none)[0] != samples(all)[0])
+            #expect(fox.samples()[1] == all.samples()[1])
+            #expect(fox.samples()[0] != all.samples()[0])
+            #expect(none.samples()[0] != all.samples()[0])
         }
     }
 
