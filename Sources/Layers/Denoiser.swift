@@ -11,15 +11,16 @@ public protocol Denoiser: Sendable {
     ///   - labels: N class indices; nil asks for the unconditional ("null") prediction of that row.
     /// - Returns: `[N, H, W, C']`, C' ≥ C.
     func predict(_ noisy: Tensor, time: [Float], labels: [Int?]) -> Tensor
-
-    /// The network at one time and label, as a function of one row `[1, H, W, C]` alone: what depends on nothing else
-    /// is computed here, once for all rows that share it. To the last bit it gives what `predict` gives. For sampling;
-    /// nothing is recorded, and the weights must stay as they are while the function is in use.
-    func prepared(time: Float, label: Int?) -> @Sendable (Tensor) -> Tensor
 }
 
-extension Denoiser {
-    public func prepared(time: Float, label: Int?) -> @Sendable (Tensor) -> Tensor {
-        { predict($0, time: [time], labels: [label]) }
-    }
+/// A denoiser whose time and label reach the pixels only through vectors that are made of them first.
+///
+/// Sampling then makes the vectors once for all rows that share them, and evaluates rows of different conditions
+/// together. To the last bit both functions give what `predict` gives for one row. For sampling: nothing is recorded.
+public protocol ConditionedDenoiser: Denoiser {
+    /// What the network makes of a time and a label: tensors whose first extent is 1.
+    func conditioning(time: Float, label: Int?) -> [Tensor]
+
+    /// - Parameter conditioning: those tensors for N rows, each with first extent N.
+    func predict(_ noisy: Tensor, conditioning: [Tensor]) -> Tensor
 }

@@ -1,30 +1,76 @@
 import Synchronization
 import Tensors
 
-/// Evaluates a network one row at a time, rows side by side on the pool's threads.
+/// Evaluates a network so that a row's prediction depends on that row alone, to the last bit: not on the batch it came
+/// in, and not on the thread count.
 ///
-/// A row's prediction then depends on that row alone, to the last bit: not on the batch it came in, and not on the
-/// thread count. For sampling; nothing is recorded for a backward pass, and the network's weights must not change during
-/// the value's life.
+/// Every operation runs on one thread, and the pool's threads take rows side by side. Small images go through the
+/// network several rows at a time, which spares memory traffic for weights; a number of rows is used only after a first
+/// call has shown that it changes no bit against rows on their own. For sampling; nothing is recorded for a backward
+/// pass, and the network's weights must not change during the value's life.
 public struct RowwiseDenoiser: Denoiser {
     public let network: any Denoiser
     private let conditions = PreparedConditions()
+    private let sizes = ExactGroupSizes()
 
     public init(_ network: any Denoiser) { self.network = network }
 
     public func predict(_ noisy: Tensor, time: [Float], labels: [Int?]) -> Tensor {
         let count = noisy.shape[0]
-        let rows = Mutex([Tensor?](repeating: nil, count: count))
+        guard count > 0 else { return network.predict(noisy, time: time, labels: labels) }
         let input = noisy.detached
-        let functions = conditions.functions(zip(time, labels).map(RowCondition.init), of: network)
-        ComputeThreads.concurrently(count) { row in
-            let output = functions[row](input.samples(row..<row + 1))
-            rows.withLock { $0[row] = output.detached }
+        let rows = zip(time, labels).map(RowCondition.init)
+        let function = function(rows)
+        let groups = groups(count, of: noisy.shape) { group in
+            function(input, [group])[0].hasSameBits(
+                as: .concatenateSamples(function(input, group.map { $0..<$0 + 1 })))
         }
-        let outputs = rows.withLock { $0.compactMap { $0 } }
-        return outputs.isEmpty
-            ? network.predict(noisy, time: time, labels: labels) : .concatenateSamples(outputs)
+        return .concatenateSamples(function(input, groups))
     }
+
+    /// What evaluates groups of rows, one result for each.
+    private func function(_ rows: [RowCondition]) -> (Tensor, [Range<Int>]) -> [Tensor] {
+        if let network = network as? any ConditionedDenoiser {
+            return { input, groups in
+                let conditioning = conditions.conditioning(groups.map { Array(rows[$0]) }, of: network)
+                return Self.each(groups) { index, group in
+                    network.predict(input.samples(group), conditioning: conditioning[index])
+                }
+            }
+        }
+        return { input, groups in
+            Self.each(groups) { _, group in
+                network.predict(
+                    input.samples(group), time: rows[group].map(\.time), labels: rows[group].map(\.label))
+            }
+        }
+    }
+
+    /// Results of groups in their order, each from one thread alone.
+    private static func each(_ groups: [Range<Int>], _ body: (Int, Range<Int>) -> Tensor) -> [Tensor] {
+        let results = Mutex([Tensor?](repeating: nil, count: groups.count))
+        ComputeThreads.concurrently(groups.count) { index in
+            let result = body(index, groups[index]).detached
+            results.withLock { $0[index] = result }
+        }
+        return results.withLock { $0.compactMap { $0 } }
+    }
+
+    /// Rows that are evaluated together, as many groups as keep all threads busy.
+    /// - Parameter isExact: whether a group's results have the bits of its rows'.
+    private func groups(_ count: Int, of shape: Shape, isExact: (Range<Int>) -> Bool) -> [Range<Int>] {
+        let limit = Self.rowLimit(pixels: shape[1] * shape[2])
+        let threads = ComputeThreads.count
+        let number = min(count, ((count + limit - 1) / limit + threads - 1) / threads * threads)
+        return (0..<number).flatMap { index in
+            let group = count * index / number..<count * (index + 1) / number
+            return sizes.allows(group.count, of: shape, isExact: { isExact(group) })
+                ? [group] : group.map { $0..<$0 + 1 }
+        }
+    }
+
+    /// Rows that gain from each other's company: large images fill the caches by themselves.
+    private static func rowLimit(pixels: Int) -> Int { max(1, min(8, 8192 / max(1, pixels))) }
 }
 
 /// What a row is told beside its pixels.
@@ -33,27 +79,58 @@ private struct RowCondition: Hashable, Sendable {
     let label: Int?
 }
 
-/// A network prepared for the conditions of the last call: the rows of a batch share them, and so do solvers that ask
+/// Numbers of rows that were evaluated together and on their own.
+private final class ExactGroupSizes: Sendable {
+    private struct Key: Hashable {
+        let rowExtents: [Int]
+        let size: Int
+    }
+
+    private let known = Mutex<[Key: Bool]>([:])
+
+    func allows(_ size: Int, of shape: Shape, isExact: () -> Bool) -> Bool {
+        guard size > 1 else { return true }
+        let key = Key(rowExtents: Array(shape.extents.dropFirst()), size: size)
+        if let answer = known.withLock({ $0[key] }) { return answer }
+        let answer = isExact()
+        known.withLock { $0[key] = answer }
+        return answer
+    }
+}
+
+/// What a network made of the conditions of the last call: the rows of a batch share them, and so do solvers that ask
 /// twice at one level. Earlier ones are dropped, so that a long run holds no more than a short one.
 private final class PreparedConditions: Sendable {
-    typealias Function = @Sendable (Tensor) -> Tensor
+    private struct Known {
+        var rows: [RowCondition: [Tensor]] = [:]
+        var groups: [[RowCondition]: [Tensor]] = [:]
+    }
 
-    private let latest = Mutex<[RowCondition: Function]>([:])
+    private let latest = Mutex(Known())
 
-    /// One function for each row.
-    func functions(_ rows: [RowCondition], of network: any Denoiser) -> [Function] {
-        let known = latest.withLock { $0 }
-        let missing = Array(Set(rows).subtracting(known.keys))
-        let made = Mutex<[RowCondition: Function]>([:])
+    /// The tensors of each group, its rows one below the other.
+    func conditioning(_ groups: [[RowCondition]], of network: any ConditionedDenoiser) -> [[Tensor]] {
+        var known = latest.withLock { $0 }
+        let rows = Set(groups.joined())
+        let missing = Array(rows.subtracting(known.rows.keys))
+        let made = Mutex<[RowCondition: [Tensor]]>([:])
         // Each on one thread, as rows are: the bytes then depend on the condition alone.
         ComputeThreads.concurrently(missing.count) { index in
-            let function = network.prepared(time: missing[index].time, label: missing[index].label)
-            made.withLock { $0[missing[index]] = function }
+            let tensors = network.conditioning(time: missing[index].time, label: missing[index].label)
+            made.withLock { $0[missing[index]] = tensors }
         }
-        let all = known.filter { Set(rows).contains($0.key) }.merging(made.withLock { $0 }) { $1 }
-        latest.withLock { $0 = all }
-        return rows.map { row in
-            all[row] ?? { network.predict($0, time: [row.time], labels: [row.label]) }
+        known.rows = known.rows.filter { rows.contains($0.key) }.merging(made.withLock { $0 }) { $1 }
+        let wanted = Set(groups)
+        known.groups = known.groups.filter { wanted.contains($0.key) }
+        for group in wanted where known.groups[group] == nil {
+            known.groups[group] = Self.joined(group.compactMap { known.rows[$0] })
         }
+        latest.withLock { [known] in $0 = known }
+        return groups.compactMap { known.groups[$0] }
+    }
+
+    private static func joined(_ rows: [[Tensor]]) -> [Tensor] {
+        guard rows.count > 1 else { return rows.first ?? [] }
+        return rows[0].indices.map { index in .concatenateSamples(rows.map { $0[index] }) }
     }
 }

@@ -77,6 +77,16 @@ public struct Tensor: @unchecked Sendable {
         return try body(UnsafeBufferPointer(start: storage.floats(offset: offset), count: elementCount))
     }
 
+    /// Whether both have one shape and the same bits in every float32 scalar, NaN and signs of zero included.
+    public func hasSameBits(as other: Tensor) -> Bool {
+        guard shape == other.shape else { return false }
+        return withScalars { a in
+            other.withScalars { b in
+                UnsafeRawBufferPointer(a).elementsEqual(UnsafeRawBufferPointer(b))
+            }
+        }
+    }
+
     /// Write access in place. For filling a tensor just made by `uninitialized`, and for optimisers: every
     /// tensor that shares the storage sees the change.
     public func withMutableScalars<Result>(

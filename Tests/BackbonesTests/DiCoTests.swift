@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: [DiCoMixer.convolution, .linearAttention], [nil, 1] as [Int?])
-    func `prepared for a condition it predicts the same bytes`(_ mixer: DiCoMixer, _ label: Int?) {
+    func `given what it makes of a condition it predicts the same bytes`(_ mixer: DiCoMixer, _ label: Int?) {
         var configuration = DiCoConfiguration(
             inputChannels: 3, hiddenSize: 16, depth: [1, 2, 1, 0, 1], classCount: 2, patchSize: 2)
         (configuration.mixer, configuration.mixerHeadSize) = (mixer, 8)
@@ -26,11 +26,11 @@ import Testing
         for (name, tensor) in store.all {
             tensor.assign(RandomStream(seed: 2).stream(named: name).normals(tensor.shape) * 0.2)
         }
-        let prepared = network.prepared(time: 421, label: label)
+        let conditioning = network.conditioning(time: 421, label: label)
         for seed in 3...4 {
             let x = RandomStream(seed: UInt64(seed)).normals([1, 16, 8, 3])
             let whole = network.predict(x, time: [421], labels: [label])
-            #expect(prepared(x).scalars == whole.scalars)
+            #expect(network.predict(x, conditioning: conditioning).scalars == whole.scalars)
             #expect(network.predict(x, time: [20], labels: [label]).scalars != whole.scalars)
         }
     }

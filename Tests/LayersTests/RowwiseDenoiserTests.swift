@@ -4,18 +4,37 @@ import Tensors
 import Testing
 
 @Suite struct RowwiseDenoiserTests {
-    /// Adds time and label to every scalar, and counts how often it was prepared.
-    private final class Counting: Denoiser {
+    /// Adds time and label to every scalar, and counts how often they were prepared. With a defect that rows given
+    /// together show, and rows alone do not, or none.
+    private final class Counting: ConditionedDenoiser {
         let preparations = Mutex(0)
+        let largestGroup = Mutex(0)
+        let isExact: Bool
+
+        init(isExact: Bool = true) { self.isExact = isExact }
 
         func predict(_ noisy: Tensor, time: [Float], labels: [Int?]) -> Tensor {
-            precondition(noisy.shape[0] == 1, "rows come alone")
-            return noisy + Tensor(repeating: time[0] + Float(labels[0] ?? -1), shape: noisy.shape)
+            .concatenateSamples(
+                time.indices.map { row in
+                    predict(
+                        noisy.samples(row..<row + 1),
+                        conditioning: [Tensor(shape: [1, 1], scalars: [time[row] + Float(labels[row] ?? -1)])])
+                })
         }
 
-        func prepared(time: Float, label: Int?) -> @Sendable (Tensor) -> Tensor {
+        func conditioning(time: Float, label: Int?) -> [Tensor] {
             preparations.withLock { $0 += 1 }
-            return { [self] in predict($0, time: [time], labels: [label]) }
+            return [Tensor(shape: [1, 1], scalars: [time + Float(label ?? -1)])]
+        }
+
+        func predict(_ noisy: Tensor, conditioning: [Tensor]) -> Tensor {
+            let count = noisy.shape[0]
+            largestGroup.withLock { $0 = max($0, count) }
+            let sums = (0..<count).map { row in
+                noisy.samples(row..<row + 1) + conditioning[0].scalars[row]
+            }
+            let result = Tensor.concatenateSamples(sums)
+            return isExact || count == 1 ? result : result * Float(1).nextUp
         }
     }
 
@@ -43,6 +62,22 @@ import Testing
         #expect(network.preparations.withLock { $0 } == 2)
         _ = rows.predict(input, time: [1, 1, 1, 1], labels: [nil, 3, 3, 4])
         #expect(network.preparations.withLock { $0 } == 3)
+    }
+
+    @Test func `rows go together where that changes no bit, and alone where it does`() {
+        let many = RandomStream(seed: 2).normals([13, 2, 2, 3])
+        let time = (0..<13).map(Float.init)
+        let labels = [Int?](repeating: 4, count: 13)
+        for isExact in [true, false] {
+            let network = Counting(isExact: isExact)
+            let rows = RowwiseDenoiser(network)
+            let expected = network.predict(many, time: time, labels: labels)
+            for _ in 0..<2 {
+                network.largestGroup.withLock { $0 = 0 }
+                #expect(rows.predict(many, time: time, labels: labels).hasSameBits(as: expected))
+            }
+            #expect((network.largestGroup.withLock { $0 } > 1) == isExact)
+        }
     }
 
     @Test func `no rows give no rows`() {

@@ -5,7 +5,7 @@ import Tensors
 ///
 /// A U of three levels with widths D, 2D, 4D; skips by concatenation. Parameter names are the published ones.
 /// Height and width must be multiples of `configuration.sizeMultiple`, square or not.
-public final class DiCo: Denoiser {
+public final class DiCo: ConditionedDenoiser {
     public let configuration: DiCoConfiguration
     private let stem: Convolution
     private let time: [TimestepEmbedder]
@@ -89,18 +89,23 @@ public final class DiCo: Denoiser {
         }
     }
 
-    public func prepared(time: Float, label: Int?) -> @Sendable (Tensor) -> Tensor {
+    public func conditioning(time: Float, label: Int?) -> [Tensor] {
         let c = (0..<3).map { condition([time], [label], level: $0).detached }
-        let vectors = zip(stages, Self.levels).map { blocks, level in
-            blocks.map { $0.modulationVectors(c[level]).map(\.detached) }
+        let vectors = zip(stages, Self.levels).flatMap { blocks, level in
+            blocks.flatMap { $0.modulationVectors(c[level]) }
         }
-        let last = final.modulationVectors(c[Self.finalLevel]).map(\.detached)
-        return { [self] noisy in
-            run(noisy, tuning: nil) { part in
-                switch part {
-                case .block(let stage, let index): vectors[stage][index]
-                case .final: last
-                }
+        return (vectors + final.modulationVectors(c[Self.finalLevel])).map(\.detached)
+    }
+
+    public func predict(_ noisy: Tensor, conditioning: [Tensor]) -> Tensor {
+        // In the order in which they were made: stage by stage, block by block.
+        let starts = configuration.depth.indices.map { configuration.depth[..<$0].reduce(0, +) }
+        let count = DiCoBlock.modulationCount
+        return run(noisy, tuning: nil) { part in
+            switch part {
+            case .block(let stage, let index):
+                Array(conditioning[((starts[stage] + index) * count)...].prefix(count))
+            case .final: Array(conditioning.suffix(FinalLayer.modulationCount))
             }
         }
     }

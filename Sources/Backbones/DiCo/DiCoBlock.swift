@@ -27,7 +27,8 @@ public struct DiCoBlock: Sendable {
             makeMixer?(scope, channels) ?? ConvolutionMixer(scope, channels: channels, kernel: kernel)
         widen = Convolution(scope / "conv4", channels, hidden, kernel: 1, form: kernel)
         narrow = Convolution(scope / "conv5", hidden, channels, kernel: 1, form: kernel)
-        modulation = Linear(scope / "adaLN_modulation.1", channels, 6 * channels, weight: .zeros)
+        modulation = Linear(
+            scope / "adaLN_modulation.1", channels, Self.modulationCount * channels, weight: .zeros)
     }
 
     /// What parity cases record on the way through a block whose mixer is the convolution module.
@@ -51,8 +52,11 @@ public struct DiCoBlock: Sendable {
             afterMixer: x.addingGated(mixer(modulated), gate: m[2]), result: self(x, condition: c))
     }
 
+    /// Shift, scale and gate, for each half of the block.
+    static let modulationCount = 6
+
     /// What the block takes from the condition: shift, scale and gate, twice, each `[N, C]`.
-    func modulationVectors(_ c: Tensor) -> [Tensor] { modulation(silu(c)).chunks(6) }
+    func modulationVectors(_ c: Tensor) -> [Tensor] { modulation(silu(c)).chunks(Self.modulationCount) }
 
     /// - Parameter tuning: the user's parameters of tunable kernels, `[N, P]` or `[1, P]`.
     public func callAsFunction(_ x: Tensor, condition c: Tensor, tuning: Tensor? = nil) -> Tensor {

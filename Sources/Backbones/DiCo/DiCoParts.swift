@@ -73,8 +73,11 @@ public struct FinalLayer: Sendable {
             scope / "out_proj", channels, outputs, kernel: 3, form: kernel, weight: .zeros)
     }
 
+    /// Shift and scale.
+    static let modulationCount = 2
+
     /// What the layer takes from the condition: shift and scale, each `[N, C]`.
-    func modulationVectors(_ c: Tensor) -> [Tensor] { modulation(silu(c)).chunks(2) }
+    func modulationVectors(_ c: Tensor) -> [Tensor] { modulation(silu(c)).chunks(Self.modulationCount) }
 
     public func callAsFunction(_ x: Tensor, condition c: Tensor, tuning: Tensor? = nil) -> Tensor {
         self(x, modulation: modulationVectors(c), tuning: tuning)

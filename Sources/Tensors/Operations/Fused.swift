@@ -30,12 +30,14 @@ extension Tensor {
         let sum = Tensor.uninitialized([layout.samples, layout.channels])
         backend.geluSumRows(x.base, u.mutableBase, sum.mutableBase, layout: layout)
         let scale = 1 / Float(max(1, layout.rows))
-        let mean = (sum * scale).variable
-        let (w, b) = (weight.detached.variable, bias.detached.variable)
+        var (mean, w, b) = (sum * scale, weight.detached, bias.detached)
+        if isTracked || weight.isTracked || bias.isTracked {
+            (mean, w, b) = (mean.variable, w.variable, b.variable)
+        }
         let gate = sigmoid(mean.linear(w, bias: b))
         let a = gate.detached
         backend.channelBinary(.multiply, u.base, a.base, u.mutableBase, layout: layout, perSample: true)
-        return u.recorded([self, weight, bias]) { gradient, wanted in
+        return u.recorded([self, weight, bias]) { [mean, w, b] gradient, wanted in
             let dGate = Tensor.uninitialized(a.shape)
             backend.geluDotRows(x.base, gradient.base, dGate.mutableBase, layout: layout)
             let inner = gate.gradients(cotangent: dGate)

@@ -11,10 +11,15 @@ extension Tensor {
         let (rows, inputs, outputs) = (shape.rows, weight.shape[1], weight.shape[0])
         let (x, w) = (detached, weight.detached)
         let y = Tensor.uninitialized(Shape(shape.extents.dropLast() + [outputs]))
-        backend.matrixProduct(
-            x.base, transposeA: false, w.base, transposeB: true, y.mutableBase, m: rows, n: outputs,
-            k: inputs,
-            beta: 0)
+        let isRecorded = isTracked || weight.isTracked || bias?.isTracked == true
+        // The library sums in another order for one row than for several. One at a time, few rows (the vectors of a
+        // small batch) give what each gives alone, which sampling relies on to take rows together.
+        let height = isRecorded || rows > 16 ? rows : 1
+        for row in stride(from: 0, to: rows, by: height) {
+            backend.matrixProduct(
+                x.base + row * inputs, transposeA: false, w.base, transposeB: true,
+                y.mutableBase + row * outputs, m: height, n: outputs, k: inputs, beta: 0)
+        }
         let flat = ChannelLayout(samples: 1, rows: rows, channels: outputs)
         if let bias {
             backend.channelBinary(.add, y.base, bias.base, y.mutableBase, layout: flat, perSample: false)
