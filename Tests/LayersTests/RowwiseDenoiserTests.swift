@@ -18,7 +18,7 @@ import Testing
                 time.indices.map { row in
                     predict(
                         noisy.samples(row..<row + 1),
-                        conditioning: [Tensor(shape: [1, 1], scalars: [time[row] + Float(labels[row] ?? -1)])])
+                        conditioning: conditioning(time: time[row], label: labels[row]))
                 })
         }
 

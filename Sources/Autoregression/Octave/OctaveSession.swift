@@ -1,4 +1,5 @@
 import Layers
+import Synchronization
 import Tensors
 
 /// Draws images of continuous tokens: each level's band from the map below, by whatever draws a band.
@@ -24,24 +25,44 @@ public final class OctaveSession: LevelSession {
 
     public func draw() {
         let band = drawBand(level, map).detached
-        map = tokenizer.join(band, previous: map, level: level)
-        level += 1
+        join { band.samples($0..<$0 + 1) }
     }
 
     /// Takes the level from images of full size. The bands below it are whatever they are.
     public func keep(_ images: Tensor) {
-        map = tokenizer.join(tokenizer.tokens(images, level: level), previous: map, level: level).detached
-        level += 1
+        join { [tokenizer, level] in tokenizer.tokens(images.samples($0..<$0 + 1), level: level) }
+    }
+
+    /// Adds the level, given the tokens of an image.
+    private func join(_ tokens: @Sendable (Int) -> Tensor) {
+        let (tokenizer, previous, level) = (tokenizer, map, level)
+        map = Self.eachImage(imageCount) { image in
+            tokenizer.join(
+                tokens(image), previous: previous?.samples(image..<image + 1), level: level)
+        }
+        self.level += 1
+    }
+
+    /// Images one by one, each on one thread: changes of size sum in an order that depends on how many are given.
+    private static func eachImage(_ count: Int, _ body: @Sendable (Int) -> Tensor) -> Tensor {
+        let images = Mutex([Tensor?](repeating: nil, count: count))
+        ComputeThreads.concurrently(count) { index in
+            let image = body(index).detached
+            images.withLock { $0[index] = image }
+        }
+        return .concatenateSamples(images.withLock { $0.compactMap { $0 } })
     }
 
     public var image: @Sendable () -> Tensor {
-        let (tokenizer, level) = (tokenizer, level)
+        let (tokenizer, level, imageCount) = (tokenizer, level, imageCount)
         guard let map, level > 0 else {
             let finest = tokenizer.pyramid.finest
             let shape: Shape = [imageCount, finest.height, finest.width, tokenizer.channels]
             return { .zeros(shape) }
         }
-        return { tokenizer.pyramid.up(map, from: level - 1) }
+        return {
+            Self.eachImage(imageCount) { tokenizer.pyramid.up(map.samples($0..<$0 + 1), from: level - 1) }
+        }
     }
 
     /// A session whose bands one denoising network draws jointly, seen through `BandDenoiser`.

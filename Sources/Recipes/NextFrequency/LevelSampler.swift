@@ -3,26 +3,32 @@ import Tensors
 
 /// Draws images level by level; a step is a level.
 ///
-/// Every image runs on a thread of its own with every operation on that thread alone, so its bytes depend on the
-/// model, the settings and its own seed only.
+/// An image's bytes depend on the model, the settings and its own seed only: either it has a session and a thread of its
+/// own, with every operation on that thread alone, or its session keeps images apart by itself.
 struct LevelSampler: ImageSampler {
     /// How many levels are drawn or taken over.
     let levelCount: Int
     let facts: [(name: String, value: String)]
     private let given: (images: Tensor, levels: Int)?
-    private let makeSession: @Sendable (UInt64, Int?) -> any LevelSession
+    private let sessions: Sessions
+
+    /// Begins images, given their seeds and labels.
+    enum Sessions: Sendable {
+        /// One session for each image.
+        case each(@Sendable (UInt64, Int?) -> any LevelSession)
+        /// One for a whole batch, whose operations never mix images.
+        case batch(@Sendable ([UInt64], [Int?]) -> any LevelSession)
+    }
 
     /// - Parameters:
     ///   - kept: an image whose first levels are taken over.
     ///   - source: brings that image into the space of the sessions.
-    ///   - makeSession: begins one image, given its seed and label.
     init(
         levelCount: Int, facts: [(name: String, value: String)], kept: KeptBands?,
-        source: (Tensor) -> Tensor = { $0 },
-        makeSession: @escaping @Sendable (UInt64, Int?) -> any LevelSession
+        source: (Tensor) -> Tensor = { $0 }, sessions: Sessions
     ) {
         self.levelCount = levelCount
-        self.makeSession = makeSession
+        self.sessions = sessions
         self.facts = facts + (kept.map { [("kept", $0.description)] } ?? [])
         given = kept.map { kept in (Self.each(1) { _ in source(kept.image) }[0], kept.levels) }
     }
@@ -32,10 +38,7 @@ struct LevelSampler: ImageSampler {
     func samples(
         _ items: [GenerationPlan.Item], size: ImageSize, onStep: (ImageSamplerStep) throws -> Bool
     ) rethrows -> Tensor? {
-        var runs = items.map { item in
-            NextFrequencyRun(makeSession(item.seed, item.label), until: levelCount, keeping: given)
-                .makeIterator()
-        }
+        var runs = runs(items)
         var image: @Sendable () -> Tensor = { .zeros([0]) }
         for level in 0..<levelCount {
             let steps = runs.withUnsafeMutableBufferPointer { runs in
@@ -50,8 +53,20 @@ struct LevelSampler: ImageSampler {
         return image()
     }
 
-    /// The results of independent work, in order, each from one thread alone.
+    private func runs(_ items: [GenerationPlan.Item]) -> [NextFrequencyRun.Iterator] {
+        func run(_ session: any LevelSession, _ count: Int) -> NextFrequencyRun.Iterator {
+            let given = given.map { ($0.images.repeatedSamples(count), $0.levels) }
+            return NextFrequencyRun(session, until: levelCount, keeping: given).makeIterator()
+        }
+        switch sessions {
+        case .each(let make): return items.map { run(make($0.seed, $0.label), 1) }
+        case .batch(let make): return [run(make(items.map(\.seed), items.map(\.label)), items.count)]
+        }
+    }
+
+    /// The results of independent work, in order, each from one thread alone; a single piece has all threads.
     private static func each<Value>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
+        if count == 1 { return [body(0)] }
         var values = [Value?](repeating: nil, count: count)
         values.withUnsafeMutableBufferPointer { values in
             let values = values

@@ -69,19 +69,27 @@ public struct NextFrequencyModel: ImageModel {
             let cells = "\(tokenNetwork.cell)×\(tokenNetwork.cell) places"
             facts.append(("tokens", "\(cells), in \(order.steps) steps for each band"))
         }
-        let model = self
         return LevelSampler(
             levelCount: try bands.levelCount(of: tokenizer.pyramid), facts: facts,
-            kept: try KeptBands(bands, grid: tokenizer.pyramid.finest, channels: configuration.channels)
-        ) { [sampling, noise] seed, label in
-            if let tokens = model.tokenNetwork {
-                return sampling.session(
-                    tokens, tokenizer: model.tokenizer, noise: noise, order: order, seeds: [seed],
+            kept: try KeptBands(bands, grid: tokenizer.pyramid.finest, channels: configuration.channels),
+            sessions: sessions(sampling, noise, order))
+    }
+
+    private func sessions(
+        _ sampling: BandSampling, _ noise: ContextNoise, _ order: BandSampling.TokenOrder
+    ) -> LevelSampler.Sessions {
+        let (tokenizer, seat) = (tokenizer, configuration.seat)
+        if let tokenNetwork {
+            return .each { seed, label in
+                sampling.session(
+                    tokenNetwork, tokenizer: tokenizer, noise: noise, order: order, seeds: [seed],
                     labels: [label])
             }
-            return sampling.session(
-                model.network, seat: model.configuration.seat, tokenizer: model.tokenizer, noise: noise,
-                seeds: [seed], labels: [label])
+        }
+        let rows = RowwiseDenoiser(network)
+        return .batch { seeds, labels in
+            sampling.session(
+                rows, seat: seat, tokenizer: tokenizer, noise: noise, seeds: seeds, labels: labels)
         }
     }
 }

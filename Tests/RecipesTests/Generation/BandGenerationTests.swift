@@ -11,14 +11,17 @@ import Testing
 /// A next-frequency model of a few hundred numbers with healthy weights.
 enum TinyBandModel {
     static let grids = [Grid(4), Grid(8), Grid(16)]
-    static let settings =
-        "{kind: nextFrequency, grids: [4, 8, 16], classCount: 3, backbone: {hiddenSize: 4, depth: [1, 0, 1, 0, 1]}, "
-        + "normalization: {mean: [0.1, 0, -0.1], scales: [[0.5, 0.4, 0.3], \(band), \(band)], "
-        + "contextScales: [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]}}"
+    private static func settings(width: Int) -> String {
+        "{kind: nextFrequency, grids: [4, 8, 16], classCount: 3, "
+            + "backbone: {hiddenSize: \(width), depth: [1, 0, 1, 0, 1]}, "
+            + "normalization: {mean: [0.1, 0, -0.1], scales: [[0.5, 0.4, 0.3], \(band), \(band)], "
+            + "contextScales: [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]}}"
+    }
     private static let band = "[0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]"
 
-    static func make(objective: String = "flow") throws -> LoadedModel {
-        let text = "{model: \(settings), objective: \(objective), size: 16, classes: [ant, bee, cat]}"
+    static func make(objective: String = "flow", width: Int = 4) throws -> LoadedModel {
+        let text =
+            "{model: \(settings(width: width)), objective: \(objective), size: 16, classes: [ant, bee, cat]}"
         let configuration = try CheckpointConfiguration(json: text, name: "bands")
         return try LoadedModel(
             path: "bands", configuration: configuration, weights: TinyModel.weights(configuration),
@@ -29,11 +32,11 @@ enum TinyBandModel {
 }
 
 @Suite struct BandGenerationTests {
-    private func plan(_ recipe: String, seeds: [UInt64] = [0, 1, 2], objective: String = "flow") throws
-        -> GenerationPlan
-    {
+    private func plan(
+        _ recipe: String, seeds: [UInt64] = [0, 1, 2], objective: String = "flow", width: Int = 4
+    ) throws -> GenerationPlan {
         try GenerationPlan(
-            model: TinyBandModel.make(objective: objective),
+            model: TinyBandModel.make(objective: objective, width: width),
             recipe: SamplingRecipe(json: recipe, name: "recipe"), seeds: seeds)
     }
 
@@ -65,6 +68,19 @@ enum TinyBandModel {
         #expect(run(try plan(recipe, seeds: [1, 7, 3])).samples[1] == alone)
         #expect(run(try plan(recipe, seeds: [3, 1, 7]), batch: 2).samples[2] == alone)
         #expect(run(try plan(recipe, seeds: [8])).samples[0] != alone)
+    }
+
+    @Test func `nor in a network whose layers take several rows together`() throws {
+        let recipe = "{solver: heun, steps: 2, guidance: {scale: 2}}"
+        let threads = ComputeThreads.count
+        defer { ComputeThreads.setCount(threads) }
+        ComputeThreads.setCount(1)
+        let alone = run(try plan(recipe, seeds: [7], width: 32)).samples[0]
+        for count in 1...2 {
+            ComputeThreads.setCount(count)
+            let rows = run(try plan(recipe, seeds: Array(0..<11), width: 32), batch: 16)
+            #expect(rows.samples[7] == alone)
+        }
     }
 
     @Test(arguments: ["flow", "{kind: ddpm, variance: fixedLarge}", "{kind: velocity}", "{kind: edm}"])

@@ -78,12 +78,12 @@ public struct TokenModel: ImageModel {
         return LevelSampler(
             levelCount: try bands.levelCount(of: pyramid), facts: facts,
             kept: try KeptBands(bands, grid: tokenizer.imageSize, channels: configuration.inputChannels),
-            source: { tokenizer.codec.encode($0).detached }
-        ) { seed, label in
-            CategoricalSession(
-                predictor, quantizer: tokenizer.quantizer, labels: [label], settings: sampling,
-                randomness: SeededTokenRandomness(seeds: [seed]), decode: tokenizer.decode)
-        }
+            source: { tokenizer.codec.encode($0).detached },
+            sessions: .each { seed, label in
+                CategoricalSession(
+                    predictor, quantizer: tokenizer.quantizer, labels: [label], settings: sampling,
+                    randomness: SeededTokenRandomness(seeds: [seed]), decode: tokenizer.decode)
+            })
     }
 }
 
