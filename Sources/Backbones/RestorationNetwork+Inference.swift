@@ -34,7 +34,9 @@ extension RestorationNetwork {
         return restorer
     }
 
-    private func folded(_ parameters: [String: Tensor], tuning: [Float]?) throws
+    /// The network with the parameters that inference uses.
+    /// - Parameter tuning: as for `makeInferenceRestorer`.
+    public func folded(_ parameters: [String: Tensor], tuning: [Float]? = nil) throws
         -> (RestorationNetwork, [String: Tensor])
     {
         if let tuning, tuning.count != kernel.tuningCount {

@@ -24,9 +24,12 @@ public enum ProjectFiles {
         if name.hasPrefix("samplers/"), let path = find(name) { return path }
         let known = recipeNames()
         let hint = nearestName(to: name, in: known).map { "did you mean \($0)?" }
+        let choice =
+            known.isEmpty
+            ? " (there is no folder samplers here, from which names are taken)"
+            : ", or one of \(known.joined(separator: ", "))"
         throw GenerationError(
-            "\(name): there is no such recipe; "
-                + (hint ?? "give a YAML file, or one of \(known.joined(separator: ", "))"))
+            "\(name): there is no such recipe; " + (hint ?? "give a YAML file\(choice)"))
     }
 
     private static func recipeNames() -> [String] {

@@ -28,6 +28,6 @@ extension Tensor {
     public func multiplying(in precision: ProductPrecision) -> Tensor {
         Tensor(
             shape: shape, scalarType: scalarType, storage: storage, offset: offset, node: node,
-            productPrecision: precision)
+            productPrecision: precision, productRole: productRole)
     }
 }

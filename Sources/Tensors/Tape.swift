@@ -64,7 +64,8 @@ extension Tensor {
     public var variable: Tensor {
         Tensor(
             shape: shape, scalarType: scalarType, storage: storage, offset: offset,
-            node: TapeNode(inputs: [], backward: nil), productPrecision: productPrecision)
+            node: TapeNode(inputs: [], backward: nil), productPrecision: productPrecision,
+            productRole: productRole)
     }
 
     /// Whether a derivative flows through this tensor.

@@ -13,10 +13,12 @@ public struct Tensor: @unchecked Sendable {
     let node: TapeNode?
     /// As weights of a convolution or linear layer: what that layer's operands are rounded to.
     public let productPrecision: ProductPrecision
+    /// As weights: what else happens there.
+    public let productRole: ProductRole?
 
     init(
         shape: Shape, scalarType: ScalarType = .float32, storage: Storage, offset: Int = 0,
-        node: TapeNode? = nil, productPrecision: ProductPrecision = .float32
+        node: TapeNode? = nil, productPrecision: ProductPrecision = .float32, productRole: ProductRole? = nil
     ) {
         self.shape = shape
         self.scalarType = scalarType
@@ -24,6 +26,7 @@ public struct Tensor: @unchecked Sendable {
         self.offset = offset
         self.node = node
         self.productPrecision = productPrecision
+        self.productRole = productRole
     }
 
     /// A tensor with undefined contents, for an operation that writes every scalar.
@@ -106,6 +109,6 @@ public struct Tensor: @unchecked Sendable {
     public var detached: Tensor {
         Tensor(
             shape: shape, scalarType: scalarType, storage: storage, offset: offset,
-            productPrecision: productPrecision)
+            productPrecision: productPrecision, productRole: productRole)
     }
 }

@@ -19,7 +19,7 @@ struct Sfumato: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             Train.self, Generate.self, Denoise.self, Encode.self, Decode.self, Spectrum.self, Evaluate.self,
-            Inspect.self, Convert.self, Verify.self, Bench.self,
+            Inspect.self, Convert.self, Quantize.self, Verify.self, Bench.self,
         ])
 
     static func main() {

@@ -14,8 +14,12 @@ public struct Checkpoint: Sendable {
     public let config: JSONValue?
     /// Every text of the file's metadata.
     public let metadata: [String: String]
-    /// Under the names the network gives them.
+    /// Under the names the network gives them; of quantised weights the numbers that they stand for.
     public let tensors: [StoredTensor]
+    /// Weights that multiply as 8-bit integers.
+    public let quantized: [String: QuantizedWeights]
+    /// Bytes of these weights as the file has them.
+    public let weightByteCount: Int
     private let file: SafetensorsFile
 
     /// - Parameter path: a safetensors file, or a run folder, whose newest state is taken.
@@ -31,10 +35,19 @@ public struct Checkpoint: Sendable {
         }
         if file.metadata["format"] == TrainingState.format {
             let averaged = file.tensors(withPrefix: "ema.")
-            tensors = averaged.isEmpty ? file.tensors(withPrefix: "model.") : averaged
+            (tensors, quantized) = (averaged.isEmpty ? file.tensors(withPrefix: "model.") : averaged, [:])
+            weightByteCount = tensors.reduce(0) { $0 + $1.bytes.count }
         } else {
-            tensors = file.tensors
+            (tensors, quantized) = try QuantizedWeights.separate(file.tensors, file: path)
+            weightByteCount = file.tensors.reduce(0) { $0 + $1.bytes.count }
         }
+    }
+
+    /// What a network is built on: tensors by name, quantised ones in their role.
+    public var weights: [String: Tensor] {
+        Dictionary(
+            tensors.map { ($0.name, $0.tensor.playing(quantized[$0.name].map(ProductRole.quantized))) }
+        ) { first, _ in first }
     }
 
     /// SHA-256 of the weights: what a sample records to say which checkpoint made it. It does not depend on the

@@ -113,6 +113,9 @@ public struct GenerationPlan: Sendable {
         lines += sampler.facts.map { name, value in
             name + String(repeating: " ", count: max(1, 12 - name.count)) + value
         }
+        if model.integerLayerCount > 0 {
+            lines.append("products    8-bit integers in \(model.integerLayerCount) layers")
+        }
         if guidance.isOn { lines.append("guidance    \(guidance.scale)") }
         lines += [
             "recipe", recipe.node.yaml.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n"),

@@ -11,6 +11,8 @@ public struct LoadedModel: Sendable {
     /// SHA-256 of the weights.
     public let digest: String
     public let parameterCount: Int
+    /// Layers that multiply 8-bit integers.
+    public let integerLayerCount: Int
 
     /// - Parameter precision: of the network's products; float32 where the processor has it not.
     /// - Throws: `FileError`, `CheckpointFileError` when there is no sound checkpoint at `path`, it does not say what
@@ -18,9 +20,8 @@ public struct LoadedModel: Sendable {
     public init(path: String, precision: ProductPrecision = .float32) throws {
         let checkpoint = try Checkpoint(path: path)
         let configuration = try checkpoint.modelConfiguration()
-        let weights = Dictionary(checkpoint.tensors.map { ($0.name, $0.tensor) }) { first, _ in first }
         try self.init(
-            path: path, configuration: configuration, weights: weights, digest: checkpoint.digest,
+            path: path, configuration: configuration, weights: checkpoint.weights, digest: checkpoint.digest,
             precision: precision)
     }
 
@@ -45,6 +46,9 @@ public struct LoadedModel: Sendable {
         self.configuration = configuration
         self.digest = digest
         parameterCount = store.scalarCount
+        integerLayerCount = folded.values.count {
+            if case .quantized? = $0.productRole { true } else { false }
+        }
     }
 
     /// The label of a class by its name or number; nil for `none`.

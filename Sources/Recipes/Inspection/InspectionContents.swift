@@ -68,7 +68,8 @@ extension Inspection {
                 }
                 try self.init(denoiser: path, nil)
             }
-            fileBytes = weights.tensors.reduce(0) { $0 + $1.elementCount * $1.type.byteCount }
+            fileBytes =
+                weights.checkpoint?.weightByteCount ?? weights.tensors.reduce(0) { $0 + $1.bytes.count }
             digest = weights.checkpoint?.digest
             metadata = weights.checkpoint?.metadata ?? [:]
         }

@@ -21,7 +21,9 @@ public struct DenoisingModel: Sendable {
     /// - Throws: `FileError`, `CheckpointFileError` when the file is unreadable or belongs to no restoration network.
     public init(path: String, localMeans: Int? = nil) throws {
         let stored = try DenoiserWeights(path: path)
-        let weights = Dictionary(stored.tensors.map { ($0.name, $0.tensor) }) { first, _ in first }
+        let weights =
+            stored.checkpoint?.weights
+            ?? Dictionary(stored.tensors.map { ($0.name, $0.tensor) }) { first, _ in first }
         for (name, tensor) in weights.sorted(by: { $0.key < $1.key })
         where !tensor.withScalars({ $0.allSatisfy(\.isFinite) }) {
             throw CheckpointFileError(

@@ -67,7 +67,7 @@ public struct DenoisingPlan: Sendable {
     }
 
     /// The first so many.
-    mutating func limit(to count: Int) { items = Array(items.prefix(count)) }
+    public mutating func limit(to count: Int) { items = Array(items.prefix(count)) }
 
     /// Names of images below a folder, in byte order.
     static func images(

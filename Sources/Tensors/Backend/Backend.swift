@@ -131,6 +131,12 @@ protocol Backend: AttentionBackend, Sendable {
     func convolutionBackwardWeights(
         _ geometry: ConvolutionGeometry, _ x: HalfInput, _ dy: HalfInput, dWeight: Output)
 
+    // The same of 8-bit integers, without groups.
+    func quantize(_ x: Input, _ y: Storage, for weights: QuantizedWeights, rows: Int)
+    func convolution(
+        _ geometry: ConvolutionGeometry, _ x: Storage, _ weights: QuantizedWeights, bias: Input?,
+        _ activation: ConvolutionActivation, _ y: Output)
+
     // Copies.
     func pixelUnshuffle(_ x: Input, _ y: Output, rows: Int, width: Int, channels: Int, factor: Int)
     func pixelShuffle(_ x: Input, _ y: Output, rows: Int, width: Int, channels: Int, factor: Int)

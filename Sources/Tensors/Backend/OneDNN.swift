@@ -1,7 +1,7 @@
 import COneDNN
 import Synchronization
 
-/// The calls into oneDNN, all in this file because its C interface changes between major versions (this is 2.x).
+/// The calls into oneDNN, all in this file and its extension for integers because its C interface changes between major versions (this is 2.x).
 enum OneDNN {
     /// The processor engine and a stream on it. Streams of the processor engine run each primitive to its end
     /// before they return, so one serves all threads.
@@ -90,6 +90,18 @@ enum OneDNN {
             dnnl_memory_desc_init_by_tag(&result, Int32(extents.count), extents, type, tag),
             "a layout of \(dimensions)")
         return result
+    }
+
+    /// A primitive that changes the layout, or nil when both are the same bytes.
+    static func reorder(from: dnnl_memory_desc_t, to: dnnl_memory_desc_t) -> Primitive? {
+        var (from, to) = (from, to)
+        if dnnl_memory_desc_equal(&from, &to) != 0 { return nil }
+        var descriptor: dnnl_primitive_desc_t?
+        OneDNN.check(
+            dnnl_reorder_primitive_desc_create(
+                &descriptor, &from, OneDNN.engine, &to, OneDNN.engine, OneDNN.attributes),
+            "a weight layout")
+        return Primitive(descriptor, "a weight layout")
     }
 
     /// The name of the implementation a primitive uses, such as `brgconv:avx512_core`; `ref` is a defect.
@@ -198,7 +210,7 @@ final class ConvolutionPlan: @unchecked Sendable {
         primitive = Primitive(descriptor, "a convolution \(g)")
         reorder =
             kind == .backwardWeights
-            ? Self.reorder(from: packed, to: plainWeight) : Self.reorder(from: plainWeight, to: packed)
+            ? OneDNN.reorder(from: packed, to: plainWeight) : OneDNN.reorder(from: plainWeight, to: packed)
     }
 
     private static func primitiveDescriptor(
@@ -258,18 +270,6 @@ final class ConvolutionPlan: @unchecked Sendable {
         }
     }
 
-    /// A primitive that changes the layout, or nil when both are the same bytes.
-    private static func reorder(from: dnnl_memory_desc_t, to: dnnl_memory_desc_t) -> Primitive? {
-        var (from, to) = (from, to)
-        if dnnl_memory_desc_equal(&from, &to) != 0 { return nil }
-        var descriptor: dnnl_primitive_desc_t?
-        OneDNN.check(
-            dnnl_reorder_primitive_desc_create(
-                &descriptor, &from, OneDNN.engine, &to, OneDNN.engine, OneDNN.attributes),
-            "a weight layout")
-        return Primitive(descriptor, "a weight layout")
-    }
-
     /// The weights in this plan's layout, packed once and kept beside them until they change.
     private func packed(_ weight: WeightBuffer) -> UnsafeMutableRawPointer {
         let plain = UnsafeMutableRawPointer(mutating: weight.pointer)
@@ -323,7 +323,7 @@ final class ConvolutionPlan: @unchecked Sendable {
 }
 
 /// Numbers for the weight layouts in use, so that plans with the same layout share one packed copy.
-private final class PackedLayouts: Sendable {
+final class PackedLayouts: Sendable {
     static let shared = PackedLayouts()
     private struct Known: @unchecked Sendable { var layouts: [dnnl_memory_desc_t] = [] }
     private let known = Mutex(Known())

@@ -34,6 +34,10 @@ extension Tensor {
                 groups: groups)
             return y.activated(activation)
         }
+        weight.observe(self, isPadded: padding > 0)
+        if geometry.groups == 1, let integers = weight.integerWeights(for: self, bias: bias) {
+            return convolvedInInt8(geometry, integers, bias, activation)
+        }
         if weight.productPrecision == .bfloat16, geometry.suitsBFloat16 {
             return convolvedInBFloat16(geometry, weight, bias, activation)
         }

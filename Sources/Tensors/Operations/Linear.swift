@@ -7,6 +7,8 @@ extension Tensor {
             weight.shape.rank == 2 && weight.shape[1] == shape.channels
                 && (bias.map { $0.shape == [weight.shape[0]] } ?? true),
             "linear: \(shape) with weight \(weight.shape), bias \(bias?.shape.description ?? "none")")
+        weight.observe(self, isPadded: false)
+        if let integers = weight.integerWeights(for: self, bias: bias) { return linearInInt8(integers, bias) }
         if weight.productPrecision == .bfloat16, let result = linearInBFloat16(weight, bias) { return result }
         let (rows, inputs, outputs) = (shape.rows, weight.shape[1], weight.shape[0])
         let (x, w) = (detached, weight.detached)

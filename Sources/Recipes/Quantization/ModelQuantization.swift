@@ -1,0 +1,158 @@
+import Archives
+import Backbones
+import Checkpoints
+import Denoising
+import Images
+import Layers
+import Tensors
+
+/// Makes a trained model's products ones of 8-bit integers: weights with a scale for each output, inputs with one scale
+/// each, learned from a few examples that the model runs on. The result is a checkpoint like any other.
+///
+/// A layer is quantised where its inputs and outputs are at least sixteen, and its input is many vectors at a time
+/// (pixels, tokens) rather than one for an image. Depthwise convolutions, norms and what networks begin and end with
+/// stay as they are.
+public struct ModelQuantization: Sendable {
+    /// Names of quantised weights, sorted.
+    public let layers: [String]
+    /// Bytes of all weights before, as float32, and after.
+    public let byteCounts: (before: Int, after: Int)
+    private let config: JSONValue
+    private let source: String
+    private let weights: [String: Tensor]
+    private let quantized: [String: QuantizedWeights]
+
+    /// A generative model, from samples that it draws.
+    /// - Parameters:
+    ///   - path: a checkpoint or a run's folder.
+    ///   - recipe: how samples are drawn.
+    ///   - count: samples to learn from.
+    ///   - onStep: called after every image's step with the number of all of them; false stops.
+    /// - Throws: as `LoadedModel` and `GenerationPlan`; `QuantizationError`; `CancellationError` when stopped.
+    public init(
+        generating path: String, recipe: SamplingRecipe, count: Int,
+        onStep: (_ done: Int, _ total: Int) -> Bool
+    ) throws {
+        let checkpoint = try Checkpoint(path: path)
+        try Self.demandPlain(checkpoint)
+        var configuration = try checkpoint.modelConfiguration()
+        let (plain, folded) = configuration.model.folded(checkpoint.weights)
+        configuration.model = plain
+        let observed = Self.observed(folded)
+        let model = try LoadedModel(
+            path: path, configuration: configuration, weights: observed.weights, digest: checkpoint.digest)
+        let plan = try GenerationPlan(
+            model: model, recipe: recipe, seeds: SeedList(count: count, from: recipe.seed).seeds)
+        var done = 0
+        let isComplete = Generator(plan).run { event in
+            guard case .step(let step) = event else { return true }
+            done += step.items.count
+            return onStep(done, count * plan.stepCount)
+        }
+        guard isComplete else { throw CancellationError() }
+        try self.init(path, folded, observed.inputs, config: configuration.node.json)
+    }
+
+    /// A denoiser, from clean images with noise of the levels it was trained for.
+    /// - Parameters:
+    ///   - path: a checkpoint, a run's folder, or published weights.
+    ///   - images: files.
+    ///   - sigmas: σ of the noise, on the 0–255 scale, from the first image to the last.
+    ///   - onImage: called after every image; false stops.
+    /// - Throws: as `DenoisingModel` and `ImageDenoiser`; `QuantizationError`; `CancellationError` when stopped.
+    public init(
+        denoising path: String, images: [String], sigmas: ClosedRange<Double>?, onImage: (Int) -> Bool
+    ) throws {
+        let model = try DenoisingModel(path: path)
+        if let checkpoint = try DenoiserWeights(path: path).checkpoint { try Self.demandPlain(checkpoint) }
+        guard model.network.kernel.kind != .tunable else {
+            throw QuantizationError(
+                "\(path): has tunable kernels, which are other weights at every strength; quantise a model of fixed ones"
+            )
+        }
+        guard let sigmas = sigmas ?? model.sigmas else {
+            throw QuantizationError("\(path): does not say for which noise it was trained; give --sigma")
+        }
+        let (network, folded) = try model.network.folded(model.parameters)
+        let observed = Self.observed(folded)
+        let watched = DenoisingModel(path: path, network: network, parameters: observed.weights)
+        for (place, file) in images.enumerated() {
+            let share = images.count > 1 ? Double(place) / Double(images.count - 1) : 0.5
+            let sigma = sigmas.lowerBound + share * (sigmas.upperBound - sigmas.lowerBound)
+            let noise = AddedNoise(sigma: sigma, generator: CounterNoise(realisation: 1, image: place))
+            let isTold = network.takesNoiseLevel
+            _ = try ImageDenoiser(watched, sigma: isTold ? .level(sigma) : nil)
+                .denoise(Image(path: file), noise: noise)
+            guard onImage(place) else { throw CancellationError() }
+        }
+        var objective = RestorationObjectiveSettings()
+        objective.noise = .gaussian(.init(sigma: LevelRange(sigmas.lowerBound, sigmas.upperBound)))
+        let config = RestorationCheckpoint(
+            model: RestorationModelSettings(network), objective: model.sigmas == nil ? nil : objective)
+        try self.init(path, folded, observed.inputs, config: config.node.json)
+    }
+
+    private init(
+        _ source: String, _ weights: [String: Tensor], _ inputs: [String: ObservedInputs], config: JSONValue
+    ) throws {
+        (self.source, self.weights, self.config) = (source, weights, config)
+        quantized = inputs.reduce(into: [:]) { result, entry in
+            guard entry.value.rowsPerCall >= Self.fewestRows, let tensor = weights[entry.key] else { return }
+            result[entry.key] = entry.value.quantized(tensor)
+        }
+        guard !quantized.isEmpty else {
+            throw QuantizationError("\(source): has no layer wide enough for integers to pay")
+        }
+        layers = quantized.keys.sorted()
+        let before = weights.values.reduce(0) { $0 + 4 * $1.elementCount }
+        let saved = quantized.values.reduce(0) {
+            $0 + 3 * $1.integers.count - 4 * ($1.scales.count + $1.channelFactors.count + 3)
+        }
+        byteCounts = (before, before - saved)
+    }
+
+    /// Inputs and outputs of the narrowest layer that gains.
+    private static let fewestChannels = 16
+    /// Vectors of the smallest input that gains.
+    private static let fewestRows = 16
+
+    private static func observed(_ weights: [String: Tensor]) -> (
+        weights: [String: Tensor], inputs: [String: ObservedInputs]
+    ) {
+        let wide = weights.filter {
+            let shape = $0.value.shape
+            return [2, 4].contains(shape.rank) && shape[0] >= fewestChannels && shape[1] >= fewestChannels
+        }
+        let inputs = wide.mapValues { _ in ObservedInputs() }
+        let watched = weights.map { name, tensor in
+            (name, inputs[name].map { tensor.playing(.observed($0)) } ?? tensor)
+        }
+        return (Dictionary(uniqueKeysWithValues: watched), inputs)
+    }
+
+    private static func demandPlain(_ checkpoint: Checkpoint) throws {
+        guard checkpoint.quantized.isEmpty else {
+            throw QuantizationError("\(checkpoint.path): is quantised already; give the model it was made of")
+        }
+    }
+
+    /// Writes the checkpoint; it appears whole or not at all.
+    /// - Parameter type: of the tensors that are not quantised: float32, float16 or bfloat16.
+    public func write(to path: String, as type: StoredType) throws {
+        let tensors = weights.sorted { $0.key < $1.key }.flatMap { name, tensor in
+            quantized[name]?.stored(name: name)
+                ?? [StoredTensor(name: name, tensor.playing(nil)).converted(to: type)]
+        }
+        try Checkpoint.write(
+            tensors.map { OutgoingTensor($0) }, config: config,
+            metadata: ["source": splitPath(source).name, "quantization": "int8 in \(layers.count) layers"],
+            to: path)
+    }
+}
+
+/// A model that cannot be quantised as asked.
+public struct QuantizationError: Error, CustomStringConvertible, Equatable {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,65 @@
+import CKernels
+import Synchronization
+
+/// Prepared convolutions of integers; the scales are part of one, so each layer has its own.
+private final class IntegerPlanCache: Sendable {
+    static let shared = IntegerPlanCache()
+
+    private struct Key: Hashable {
+        var geometry: ConvolutionGeometry
+        var activation: ConvolutionActivation
+        var threads: Int
+        var scales: [Float]
+        var input: InputQuantization
+    }
+
+    private let plans = Mutex<[Key: IntegerConvolutionPlan]>([:])
+
+    func plan(
+        _ geometry: ConvolutionGeometry, _ weights: QuantizedWeights, _ activation: ConvolutionActivation
+    ) -> IntegerConvolutionPlan {
+        let key = Key(
+            geometry: geometry, activation: activation, threads: ComputeThreads.count,
+            scales: weights.scales, input: weights.input)
+        return plans.withLock { plans in
+            if let plan = plans[key] { return plan }
+            let plan = IntegerConvolutionPlan(
+                geometry, scales: weights.scales, input: weights.input, activation)
+            plans[key] = plan
+            return plan
+        }
+    }
+}
+
+extension CPUBackend {
+    func quantize(_ x: Input, _ y: Storage, for weights: QuantizedWeights, rows: Int) {
+        let channels = weights.shape[1]
+        nonisolated(unsafe) let (x, out) = (x, y.pointer.assumingMemoryBound(to: UInt8.self))
+        let (range, zero) = (weights.input.range, Float(weights.input.zeroPoint))
+        weights.inputFactors.withUnsafeBufferPointer { factors in
+            nonisolated(unsafe) let factors = factors
+            parallelFor(rows, grain: max(1, Self.grain / channels)) { begin, end in
+                sfumato_quantize(
+                    x + begin * channels, out + begin * channels, factors.baseAddress, zero,
+                    range.lowerBound, range.upperBound, Int64(end - begin), Int64(channels))
+            }
+        }
+    }
+
+    func convolution(
+        _ geometry: ConvolutionGeometry, _ x: Storage, _ weights: QuantizedWeights, bias: Input?,
+        _ activation: ConvolutionActivation, _ y: Output
+    ) {
+        let plan = IntegerPlanCache.shared.plan(geometry, weights, activation)
+        // The bias is added to the integers' sum before it is scaled. What 0 is as an integer adds the same to every
+        // sum, and is taken off with it.
+        let (zero, scale) = (Float(weights.input.zeroPoint), weights.input.scale)
+        let offsets = Storage(byteCount: 4 * weights.scales.count)
+        for (output, own) in weights.scales.enumerated() {
+            offsets.floats()[output] =
+                ((bias?[output] ?? 0) + weights.corrections[output]) / (scale * own)
+                - zero * weights.sums[output]
+        }
+        plan.forward(x, weights, offsets, y)
+    }
+}
