@@ -14,6 +14,7 @@ public struct DiCoBlock: Sendable {
     let mixer: any SpatialMixer
     let widen: Convolution
     let narrow: Convolution
+    private let recomputation: Recomputation
 
     /// - Parameters:
     ///   - kernel: of all convolutions of the block.
@@ -29,6 +30,7 @@ public struct DiCoBlock: Sendable {
         narrow = Convolution(scope / "conv5", hidden, channels, kernel: 1, form: kernel)
         modulation = Linear(
             scope / "adaLN_modulation.1", channels, Self.modulationCount * channels, weight: .zeros)
+        recomputation = Recomputation(scope)
     }
 
     /// What parity cases record on the way through a block whose mixer is the convolution module.
@@ -65,6 +67,13 @@ public struct DiCoBlock: Sendable {
 
     /// - Parameter m: the block's `modulationVectors`.
     func callAsFunction(_ x: Tensor, modulation m: [Tensor], tuning: Tensor? = nil) -> Tensor {
+        recomputation([x] + m + (tuning.map { [$0] } ?? [])) { inputs in
+            let m = Array(inputs[1...Self.modulationCount])
+            return result(inputs[0], m, tuning == nil ? nil : inputs.last)
+        }
+    }
+
+    private func result(_ x: Tensor, _ m: [Tensor], _ tuning: Tensor?) -> Tensor {
         var h = x.layerNorm(shift: m[0], scale: m[1], epsilon: Self.epsilon)
         let y = x.addingGated(mixer(h, tuning: tuning), gate: m[2])
 

@@ -10,6 +10,7 @@ public struct LINABlock: Sendable {
     let norm2: ChannelNorm
     let widen: Linear
     let narrow: Linear
+    private let recomputation: Recomputation
 
     public init(
         _ scope: Scope, width: Int, mlpRatio: Double = 4, mixer: TokenMixerConfiguration,
@@ -21,11 +22,15 @@ public struct LINABlock: Sendable {
         norm2 = ChannelNorm(scope / "norm2", channels: width, epsilon: epsilon)
         widen = .uniform(scope / "mlp.fc1", width, hidden)
         narrow = .uniform(scope / "mlp.fc2", hidden, width)
+        recomputation = Recomputation(scope)
     }
 
     public func callAsFunction(_ x: Tensor, layout: TokenLayout, rotation: Rotation? = nil) -> Tensor {
-        let y = norm1(mixer(x, layout: layout, rotation: rotation)) + x
-        return norm2(narrow(gelu(widen(y)))) + y
+        recomputation([x]) { inputs in
+            let x = inputs[0]
+            let y = norm1(mixer(x, layout: layout, rotation: rotation)) + x
+            return norm2(narrow(gelu(widen(y)))) + y
+        }
     }
 }
 

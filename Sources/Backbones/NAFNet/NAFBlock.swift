@@ -19,6 +19,7 @@ public struct NAFBlock: Sendable {
     private let widen: Convolution
     private let narrow: Convolution
     private let gamma: ChannelScale
+    private let recomputation: Recomputation
 
     public init(
         _ scope: Scope, channels c: Int, mixerExpansion: Int = 2, feedForwardExpansion: Int = 2,
@@ -45,6 +46,7 @@ public struct NAFBlock: Sendable {
         widen = convolution("conv4", c, fed)
         narrow = convolution("conv5", fed / 2, c)
         gamma = ChannelScale(scope, "gamma", channels: c, form)
+        recomputation = Recomputation(scope)
     }
 
     /// - Parameters:
@@ -53,6 +55,12 @@ public struct NAFBlock: Sendable {
     public func callAsFunction(_ x: Tensor, tuning: Tensor? = nil, box: (height: Int, width: Int)? = nil)
         -> Tensor
     {
+        recomputation([x] + (tuning.map { [$0] } ?? [])) { inputs in
+            result(inputs[0], tuning == nil ? nil : inputs.last, box)
+        }
+    }
+
+    private func result(_ x: Tensor, _ tuning: Tensor?, _ box: (height: Int, width: Int)?) -> Tensor {
         var h = mix(expand(norm1(x), tuning: tuning), tuning: tuning, activation: .simpleGate)
         h = attended(h, tuning: tuning, box: box)
         let y = beta.add(project(h, tuning: tuning), to: x, tuning: tuning)

@@ -19,6 +19,8 @@ public final class ParameterStore: @unchecked Sendable {
     private let source: Source
     private let isTracked: Bool
     private let precision: ProductPrecision
+    /// Whether blocks compute their intermediate values again in the backward pass instead of keeping them.
+    let recomputesActivations: Bool
     /// Names and shapes in construction order.
     public private(set) var shapes: [(name: String, shape: Shape)] = []
     private var tensors: [String: Tensor] = [:]
@@ -29,8 +31,13 @@ public final class ParameterStore: @unchecked Sendable {
     /// - Parameters:
     ///   - isTracked: whether operations on the parameters are recorded for a backward pass.
     ///   - precision: of the products that weights take part in; float32 where the processor has it not.
-    public init(_ source: Source, isTracked: Bool, precision: ProductPrecision = .float32) {
+    ///   - recomputesActivations: whether training keeps no more than each block's input, for a second forward pass.
+    public init(
+        _ source: Source, isTracked: Bool, precision: ProductPrecision = .float32,
+        recomputesActivations: Bool = false
+    ) {
         self.source = source
+        self.recomputesActivations = isTracked && recomputesActivations
         self.isTracked = isTracked
         self.precision = precision.available
     }

@@ -49,7 +49,8 @@ extension BenchmarkCase {
             multiplyAccumulates: model.isDenoiser ? 3 * Double(batch * model.multiplyAccumulates(size)) : 0
         ) {
             let store = ParameterStore(
-                .initialized(seed: 1), isTracked: true, precision: configuration.precision)
+                .initialized(seed: 1), isTracked: true, precision: configuration.precision,
+                recomputesActivations: configuration.recomputation)
             let task = try model.makeModel(store.scope).trainingTask(configuration)
             let trainer = Trainer(store, settings: OptimizerSettings(), totalSteps: 1_000_000)
             let (images, _, labels) = batchInput(model, size, batch)

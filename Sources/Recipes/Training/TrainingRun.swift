@@ -63,7 +63,8 @@ public final class TrainingRun {
         var plan = plan
         plan.checkpointConfiguration.model = try Self.settledModel(plan, state: state, onEvent: onEvent)
         store = ParameterStore(
-            .initialized(seed: configuration.seed), isTracked: true, precision: configuration.precision)
+            .initialized(seed: configuration.seed), isTracked: true, precision: configuration.precision,
+            recomputesActivations: configuration.recomputation)
         let model = plan.checkpointConfiguration.model.makeModel(store.scope)
         parameterCount = store.scalarCount
         let architecture = configuration.model.architecture
@@ -198,6 +199,8 @@ extension TrainingRun {
             new.steps, new.checkpoints, new.samples, new.log
         )
         (old.evaluate, old.initialWeights) = (new.evaluate, new.initialWeights)
+        // The same bits either way.
+        old.recomputation = new.recomputation
         (old.data.path, old.data.threads) = (new.data.path, new.data.threads)
         try folder.requireSame(old, new)
     }

@@ -106,6 +106,9 @@ public struct RestorationConfiguration: Settings, Hashable {
     /// What the operands of the network's products are rounded to, forward and backward; float32 where the processor has
     /// not the other.
     public var precision = ProductPrecision.float32
+    /// Whether blocks (of DiCo, LINA and NAFNet) compute what lies between their input and their result again in the
+    /// backward pass instead of keeping it: a fraction of the memory for another forward pass, and the same bits.
+    public var recomputation = false
     /// A checkpoint (a file, or a run's folder) whose weights the run begins with instead of drawn ones.
     public var initialWeights: String?
     public var checkpoints = CheckpointSettings()

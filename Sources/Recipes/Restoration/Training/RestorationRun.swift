@@ -39,7 +39,8 @@ public final class RestorationRun {
         if let state { try Self.check(state, configuration, folder) }
 
         let store = ParameterStore(
-            .initialized(seed: configuration.seed), isTracked: true, precision: configuration.precision)
+            .initialized(seed: configuration.seed), isTracked: true, precision: configuration.precision,
+            recomputesActivations: configuration.recomputation)
         let restorer = configuration.model.network.makeRestorer(store.scope)
         parameterCount = store.scalarCount
         trainer = Trainer(store, settings: configuration.optimizer, totalSteps: configuration.steps)
@@ -142,7 +143,7 @@ extension RestorationRun {
             new.steps, new.checkpoints, new.validation, new.log
         )
         (old.data.path, old.data.noisy) = (new.data.path, new.data.noisy)
-        old.initialWeights = new.initialWeights
+        (old.initialWeights, old.recomputation) = (new.initialWeights, new.recomputation)
         try folder.requireSame(old, new)
     }
 }
