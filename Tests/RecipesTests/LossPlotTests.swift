@@ -19,6 +19,8 @@ import Testing
             #expect(plot.losses == [4, 2.5, 2])
             let image = plot.image(title: "run")
             #expect(image.width > 0 && image.height > 0)
+            let both = plot.image(title: "run", beside: [(name: "other", plot: plot)])
+            #expect(both.width == image.width && both != image)
         }
     }
 

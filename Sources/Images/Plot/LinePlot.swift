@@ -1,3 +1,6 @@
+/// A corner of a plot that its lines leave free.
+public enum LegendCorner: Sendable { case upperRight, upperLeft, lowerLeft }
+
 /// A chart of lines over two axes, drawn into an image: loss curves, benchmark results.
 ///
 /// ```swift
@@ -23,6 +26,8 @@ public struct LinePlot: Sendable {
     public var yLabel: String
     public var xScale: PlotScale = .linear
     public var yScale: PlotScale = .linear
+    /// Where the names of the lines stand.
+    public var legendCorner = LegendCorner.upperRight
     public var width: Int
     public var height: Int
     public private(set) var series: [Series] = []
@@ -130,18 +135,22 @@ public struct LinePlot: Sendable {
         canvas.stroke(run, ink: color, clip: clip)
     }
 
-    /// The names of the lines in the upper right corner, where loss curves leave room; none for a single nameless line.
+    /// The names of the lines in a corner where they leave room; none for a single nameless line.
     private func drawLegend(_ frame: Frame, on canvas: inout Canvas) {
         let named = series.indices.filter { !series[$0].name.isEmpty }
         guard let longest = named.map({ BitmapFont.width(of: series[$0].name) * 2 }).max() else { return }
-        let left = max(frame.x.upperBound - longest - 52, frame.x.lowerBound)
-        let box = (
-            x: left..<frame.x.upperBound - 4,
-            y: frame.y.lowerBound + 4..<frame.y.lowerBound + 12 + 20 * named.count
-        )
+        let width = longest + 48
+        let height = 8 + 20 * named.count
+        let left =
+            legendCorner == .upperRight
+            ? max(frame.x.upperBound - width - 4, frame.x.lowerBound) : frame.x.lowerBound + 6
+        let top =
+            legendCorner == .lowerLeft
+            ? max(frame.y.upperBound - height - 6, frame.y.lowerBound) : frame.y.lowerBound + 4
+        let box = (x: left..<min(left + width, frame.x.upperBound - 4), y: top..<top + height)
         canvas.fill(x: box.x, y: box.y, ink: SIMD3(248, 248, 248))
         for (row, n) in named.enumerated() {
-            let y = frame.y.lowerBound + 18 + 20 * row
+            let y = top + 14 + 20 * row
             canvas.fill(x: left + 8..<left + 32, y: y - 1..<y + 2, ink: color(n))
             canvas.write(series[n].name, x: left + 40, y: y, ink: Self.ink)
         }

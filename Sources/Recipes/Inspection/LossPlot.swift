@@ -25,13 +25,19 @@ public struct LossPlot: Sendable {
         losses = ordered.map(\.value)
     }
 
-    /// The logged means, and an exponential mean that forgets over a fortieth of the run.
-    public func image(title: String) -> Image {
-        var plot = LinePlot(title: title, xLabel: "step", yLabel: "loss")
+    /// The logged means, and an exponential mean that forgets over a fortieth of the run; beside other runs, the latter of
+    /// each alone.
+    /// - Parameter others: runs by name.
+    public func image(title: String, beside others: [(name: String, plot: LossPlot)] = []) -> Image {
+        let isAlone = others.isEmpty
+        var plot = LinePlot(title: isAlone ? title : "", xLabel: "step", yLabel: "loss")
         // Losses in decibels are negative.
-        if losses.allSatisfy({ $0 > 0 }) { plot.yScale = .logarithmic }
-        plot.add("logged", x: steps, y: losses, color: SIMD3(190, 205, 225))
-        plot.add("smoothed", x: steps, y: smoothed, color: SIMD3(30, 80, 160))
+        if ([self] + others.map(\.plot)).allSatisfy({ $0.losses.allSatisfy { $0 > 0 } }) {
+            plot.yScale = .logarithmic
+        }
+        if isAlone { plot.add("logged", x: steps, y: losses, color: SIMD3(190, 205, 225)) }
+        plot.add(isAlone ? "smoothed" : title, x: steps, y: smoothed, color: SIMD3(30, 80, 160))
+        for other in others { plot.add(other.name, x: other.plot.steps, y: other.plot.smoothed) }
         return plot.image()
     }
 

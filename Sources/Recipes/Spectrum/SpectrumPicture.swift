@@ -28,6 +28,8 @@ extension SpectrumAnalysis {
             yLabel: "mean power", width: width, height: 320)
         plot.xScale = .logarithmic
         plot.yScale = .logarithmic
+        // Power falls with frequency.
+        plot.legendCorner = .lowerLeft
         for (level, sum) in lowpasses.enumerated().reversed() {
             let power = radialPower(sum)
             let name =

@@ -51,6 +51,8 @@ public struct ScalingResults: Sendable {
             guard !lines.isEmpty else { return nil }
             var plot = LinePlot(title: axis.title, xLabel: axis.label, yLabel: axis.valueLabel)
             (plot.xScale, plot.yScale) = axis == .threads ? (.linear, .linear) : (.logarithmic, .logarithmic)
+            // Times grow towards the right, but not those per image of larger batches.
+            plot.legendCorner = axis == .batch ? .upperRight : .upperLeft
             for line in lines {
                 plot.add(
                     line.name, x: line.points.map { Double($0.size) },
