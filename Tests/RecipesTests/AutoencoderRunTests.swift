@@ -108,6 +108,14 @@ import Training
         }
     }
 
+    @Test func `prompts are for models that read them`() throws {
+        var configuration = try configuration()
+        configuration.data.prompts = "prompts.safetensors"
+        #expect { try configuration.validate() } throws: {
+            "\($0)".contains("data.prompts must be left out: an autoencoder reads no prompts")
+        }
+    }
+
     @Test func `codes that are hardly used take the place of data, and a resumed run agrees`() throws {
         try withTemporaryFolder { folder in
             let loss = "{restart: {every: 2, share: 0.9}}"

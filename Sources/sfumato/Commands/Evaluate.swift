@@ -94,8 +94,9 @@ struct Evaluate: ParsableCommand {
         if !addNoise.isEmpty, let samples { return try scoreDenoiser(samples) }
         let autoencoder = try samples.flatMap(LoadedAutoencoder.evaluated)
         if autoencoder != nil, heldOut != nil {
-            throw ValidationError(
-                "--held-out is for samples: reconstructions are scored against their images.")
+            throw EvaluationError(
+                "--held-out is for samples, and \(samples ?? "this") is an autoencoder, whose reconstructions are scored against their images; leave it out"
+            )
         }
         let evaluation = try Evaluation(request(autoencoder))
         var progress = ProgressLine("measuring", total: evaluation.imageCount, unit: "images")

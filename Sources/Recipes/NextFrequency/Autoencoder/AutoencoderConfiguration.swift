@@ -172,6 +172,7 @@ public struct AutoencoderConfiguration: Settings, Hashable {
     public func validate() throws {
         try Self.require(batchSize >= 1, "batchSize", "at least 1, found \(batchSize)")
         try Self.require(steps >= 1, "steps", "at least 1, found \(steps)")
+        try Self.require(data.prompts == nil, "data.prompts", "left out: an autoencoder reads no prompts")
         let network = model.frvae
         try Self.require(
             network.codec.imageChannels == data.channels, "data.channels",
