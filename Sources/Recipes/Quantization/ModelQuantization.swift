@@ -50,7 +50,17 @@ public struct ModelQuantization: Sendable {
             return onStep(done, count * plan.stepCount)
         }
         guard isComplete else { throw CancellationError() }
-        try self.init(path, folded, observed.inputs, config: configuration.node.json)
+        try self.init(path, folded, observed.inputs, config: configuration.node.json) { weights in
+            let model = try LoadedModel(
+                path: path, configuration: configuration, weights: weights, digest: checkpoint.digest)
+            let seeds = try SeedList(count: min(count, Self.comparedCount), from: recipe.seed).seeds
+            var samples: [Float] = []
+            try Generator(GenerationPlan(model: model, recipe: recipe, seeds: seeds)).run { event in
+                if case .finished(_, let tensor) = event { samples += tensor.scalars }
+                return true
+            }
+            return samples
+        }
     }
 
     /// A denoiser, from clean images with noise of the levels it was trained for.
@@ -75,31 +85,49 @@ public struct ModelQuantization: Sendable {
         }
         let (network, folded) = try model.network.folded(model.parameters)
         let observed = Self.observed(folded)
-        let watched = DenoisingModel(path: path, network: network, parameters: observed.weights)
-        for (place, file) in images.enumerated() {
+        func denoised(_ weights: [String: Tensor], _ place: Int) throws -> Image? {
             let share = images.count > 1 ? Double(place) / Double(images.count - 1) : 0.5
             let sigma = sigmas.lowerBound + share * (sigmas.upperBound - sigmas.lowerBound)
             let noise = AddedNoise(sigma: sigma, generator: CounterNoise(realisation: 1, image: place))
-            let isTold = network.takesNoiseLevel
-            _ = try ImageDenoiser(watched, sigma: isTold ? .level(sigma) : nil)
-                .denoise(Image(path: file), noise: noise)
+            let model = DenoisingModel(path: path, network: network, parameters: weights)
+            return try ImageDenoiser(model, sigma: network.takesNoiseLevel ? .level(sigma) : nil)
+                .denoise(Image(path: images[place]), noise: noise)?.image
+        }
+        for place in images.indices {
+            _ = try denoised(observed.weights, place)
             guard onImage(place) else { throw CancellationError() }
         }
         var objective = RestorationObjectiveSettings()
         objective.noise = .gaussian(.init(sigma: LevelRange(sigmas.lowerBound, sigmas.upperBound)))
         let config = RestorationCheckpoint(
             model: RestorationModelSettings(network), objective: model.sigmas == nil ? nil : objective)
-        try self.init(path, folded, observed.inputs, config: config.node.json)
+        try self.init(path, folded, observed.inputs, config: config.node.json) { weights in
+            let distance = max(1, images.count / Self.comparedCount)
+            return try stride(from: 0, to: images.count, by: distance).flatMap { place in
+                try denoised(weights, place).map { Tensor($0).scalars } ?? []
+            }
+        }
     }
 
+    /// - Parameter results: of the network with some weights, on a few of the examples.
     private init(
-        _ source: String, _ weights: [String: Tensor], _ inputs: [String: ObservedInputs], config: JSONValue
+        _ source: String, _ weights: [String: Tensor], _ inputs: [String: ObservedInputs], config: JSONValue,
+        results: ([String: Tensor]) throws -> [Float]
     ) throws {
         (self.source, self.weights, self.config) = (source, weights, config)
-        quantized = inputs.reduce(into: [:]) { result, entry in
-            guard entry.value.rowsPerCall >= Self.fewestRows, let tensor = weights[entry.key] else { return }
-            result[entry.key] = entry.value.quantized(tensor)
+        let exact = try results(weights)
+        var best: (error: Float, quantized: [String: QuantizedWeights])?
+        for tailWeight in Self.tailWeights {
+            let quantized = inputs.reduce(into: [String: QuantizedWeights]()) { result, entry in
+                guard entry.value.rowsPerCall >= Self.fewestRows, let tensor = weights[entry.key]
+                else { return }
+                result[entry.key] = entry.value.quantized(tensor, tailWeight: tailWeight)
+            }
+            let error = zip(try results(weights.merging(quantized.mapValues(Tensor.init)) { $1 }), exact)
+                .reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+            if error < best?.error ?? .infinity { best = (error, quantized) }
         }
+        quantized = best?.quantized ?? [:]
         guard !quantized.isEmpty else {
             throw QuantizationError("\(source): has no layer wide enough for integers to pay")
         }
@@ -111,6 +139,10 @@ public struct ModelQuantization: Sendable {
         byteCounts = (before, before - saved)
     }
 
+    /// Examples on which results are compared with those of the exact weights.
+    private static let comparedCount = 4
+    /// How much a network may care for its extremes; what is best shows in its results alone.
+    private static let tailWeights = [1, 0.1, 0.01, 0.001]
     /// Inputs and outputs of the narrowest layer that gains.
     private static let fewestChannels = 16
     /// Vectors of the smallest input that gains.

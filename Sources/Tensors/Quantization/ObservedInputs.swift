@@ -4,17 +4,19 @@ import Synchronization
 /// What goes into a convolution or linear layer while a network runs on examples: from it come the layer's
 /// `QuantizedWeights`.
 ///
-/// Keeps the extremes of every channel and a sample of each call's channel vectors. Its answer does not depend on the
+/// Keeps a sample of each call's channel vectors, and the extremes of every channel. Its answer does not depend on the
 /// order of calls, but for the last digits of sums.
 public final class ObservedInputs: Sendable {
-    private struct State {
-        var low: [Float] = []
-        var high: [Float] = []
-        /// Channel vectors, one after another.
-        var sample: [Float] = []
+    fileprivate struct State {
+        /// Channel vectors, one after another: some of each call's, then its least and its greatest values.
+        var vectors: [Float] = []
+        /// How many vectors each of them stands for.
+        var counts: [Float] = []
+        var channels = 0
         var callCount = 0
         var rowCount = 0
         var isPadded = false
+        var isFinite = true
     }
 
     private static let sampleOfCall = 4096
@@ -36,14 +38,16 @@ public final class ObservedInputs: Sendable {
                 sample += scalars[row * channels..<(row + 1) * channels]
             }
         }
+        let counts = Array(repeating: Float(distance), count: sample.count / channels) + [1, 1]
         state.withLock { state in
-            let isFirst = state.callCount == 0
-            state.low = isFirst ? low : zip(state.low, low).map { min($0, $1) }
-            state.high = isFirst ? high : zip(state.high, high).map { max($0, $1) }
-            state.sample += sample
+            precondition(state.callCount == 0 || state.channels == channels, "a layer has one width")
+            state.channels = channels
+            state.vectors += sample + low + high
+            state.counts += counts
             state.callCount += 1
             state.rowCount += rows
             state.isPadded = state.isPadded || isPadded
+            state.isFinite = state.isFinite && (low + high).allSatisfy(\.isFinite)
         }
     }
 
@@ -53,47 +57,102 @@ public final class ObservedInputs: Sendable {
     /// Weights as integers, and with them how these inputs become integers: the range, cut short of rare extremes where
     /// that makes all others finer, and the share of the channels' sizes that moves into the weights, which together
     /// leave the smallest error of the layer's results.
+    /// - Parameter tailWeight: what the error of values beyond the range counts, 1 for what it is. Where a network does not
+    ///   care for its extremes (a rectifier sets what they lead to to zero), less is better.
     /// - Returns: nil when nothing was seen, or nothing but zeros, or numbers that are not finite.
-    public func quantized(_ weights: Tensor) -> QuantizedWeights? {
+    public func quantized(_ weights: Tensor, tailWeight: Double = 1) -> QuantizedWeights? {
         let seen = state.withLock { $0 }
-        guard seen.callCount > 0, seen.low.count == weights.shape[1],
-            (seen.low + seen.high).allSatisfy(\.isFinite)
-        else { return nil }
-        let tried = Self.thinned(seen.sample, channels: seen.low.count, to: 1 << 15)
-        let candidates = [Float(0), 0.25, 0.5, 0.75, 1].compactMap { share in
-            Self.candidate(weights, seen.low, seen.high, tried, share, isAffine: !seen.isPadded)
+        guard seen.callCount > 0, seen.isFinite, seen.channels == weights.shape[1] else { return nil }
+        let candidates = [Float(0), 0.25, 0.5, 0.75, 1].compactMap {
+            seen.candidate(weights, share: $0, tailWeight: tailWeight)
         }
         guard let best = candidates.min(by: { $0.error < $1.error })?.weights else { return nil }
-        let sample = Self.thinned(seen.sample, channels: seen.low.count, to: 1 << 18)
-        return QuantizedWeights(best, meanErrors: Self.meanErrors(weights, best, sample))
+        return QuantizedWeights(best, meanErrors: seen.meanErrors(weights, best))
+    }
+}
+
+extension ObservedInputs.State {
+    /// Σ over vectors of count·value(scalar), for each channel.
+    private func channelSums(_ value: (Float, Int) -> Float) -> [Double] {
+        var sums = [Double](repeating: 0, count: channels)
+        for (row, count) in counts.enumerated() {
+            for channel in 0..<channels {
+                sums[channel] += Double(count * value(vectors[row * channels + channel], channel))
+            }
+        }
+        return sums
     }
 
-    /// About so many scalars of a sample, its vectors at equal distances.
-    private static func thinned(_ sample: [Float], channels: Int, to count: Int) -> [Float] {
-        guard sample.count > count else { return sample }
-        let distance = (sample.count + count - 1) / count
-        return stride(from: 0, to: sample.count / channels, by: distance).flatMap {
-            sample[$0 * channels..<($0 + 1) * channels]
+    /// - Parameter share: of a channel's size that moves into the weights, in quarters.
+    fileprivate func candidate(_ weights: Tensor, share: Float, tailWeight: Double) -> (
+        weights: QuantizedWeights, error: Double
+    )? {
+        let squares = channelSums { value, _ in value * value }
+        let sizes = squares.map { Float($0.squareRoot()) }
+        let mean = sizes.reduce(0, +) / Float(channels)
+        guard mean > 0 else { return nil }
+        // A channel that is hardly ever used must not make its weights vanish.
+        let factors = sizes.map { Self.power(max($0 / mean, 0.01), share) }
+        let energy = Self.channelEnergy(weights, factors)
+        guard let chosen = range(factors, energy, tailWeight) else { return nil }
+        let quantized = QuantizedWeights(weights, input: chosen.input, channelFactors: factors)
+        let lost = Self.channelEnergy(weights - quantized.values, factors)
+        let fromWeights = lost.indices.reduce(0.0) { sum, channel in
+            sum + lost[channel] * squares[channel] / Double(factors[channel] * factors[channel])
         }
+        return (quantized, chosen.error + fromWeights)
+    }
+
+    /// The range that leaves the smallest error: rounding's, a twelfth of the square of a step for each value but zero,
+    /// and what lies beyond the range.
+    /// - Parameter energy: what an error of a channel counts.
+    private func range(_ factors: [Float], _ energy: [Double], _ tailWeight: Double) -> (
+        input: InputQuantization, error: Double
+    )? {
+        let inverses = factors.map { 1 / $0 }
+        var (low, high): (Float, Float) = (0, 0)
+        for place in vectors.indices {
+            let value = vectors[place] * inverses[place % channels]
+            (low, high) = (min(low, value), max(high, value))
+        }
+        let bins = 2048
+        let size = max((high - low) / Float(bins), .leastNormalMagnitude)
+        var histogram = [Double](repeating: 0, count: bins)
+        for (row, count) in counts.enumerated() {
+            for channel in 0..<channels {
+                let value = vectors[row * channels + channel]
+                guard value != 0 else { continue }
+                let bin = min(Int((value * inverses[channel] - low) / size), bins - 1)
+                histogram[bin] += Double(count) * energy[channel]
+            }
+        }
+        var best: (input: InputQuantization, error: Double)?
+        var part: Float = 1
+        while part > 0.01 {
+            defer { part *= 0.94 }
+            let bound = part * max(-low, high)
+            let (first, last) = (max(low, -bound), min(high, bound))
+            guard let input = InputQuantization(covering: first, last, isAffine: !isPadded) else { continue }
+            var error = 0.0
+            for (bin, weight) in histogram.enumerated() where weight > 0 {
+                let value = low + (Float(bin) + 0.5) * size
+                let beyond = Double(max(0, max(first - value, value - last)))
+                error += weight * (tailWeight * beyond * beyond + Double(input.scale * input.scale) / 12)
+            }
+            if error < best?.error ?? .infinity { best = (input, error) }
+        }
+        return best
     }
 
     /// How much the results are off on average: mean errors of inputs times weights, and mean inputs times errors of
     /// weights.
-    private static func meanErrors(_ weights: Tensor, _ quantized: QuantizedWeights, _ sample: [Float])
-        -> [Float]
-    {
+    fileprivate func meanErrors(_ weights: Tensor, _ quantized: QuantizedWeights) -> [Float] {
         let factors = quantized.channelFactors
-        let channels = factors.count
-        var (means, errors) = (
-            [Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels)
-        )
-        for (place, value) in sample.enumerated() {
-            let channel = place % channels
-            let rounded = quantized.input.rounded(value / factors[channel]) * factors[channel]
-            means[channel] += Double(value)
-            errors[channel] += Double(rounded - value)
+        let means = channelSums { value, _ in value }
+        let errors = channelSums { value, channel in
+            quantized.input.rounded(value / factors[channel]) * factors[channel] - value
         }
-        let count = Double(max(1, sample.count / channels))
+        let count = counts.reduce(0.0) { $0 + Double($1) }
         let taps = weights.elementCount / max(1, weights.shape[0] * channels)
         let (exact, approximate) = (weights.scalars, quantized.values.scalars)
         var result = [Double](repeating: 0, count: weights.shape[0])
@@ -106,49 +165,6 @@ public final class ObservedInputs: Sendable {
         return result.map { Float($0) }
     }
 
-    private static func candidate(
-        _ weights: Tensor, _ low: [Float], _ high: [Float], _ sample: [Float], _ share: Float, isAffine: Bool
-    ) -> (weights: QuantizedWeights, error: Double)? {
-        let channels = low.count
-        var squares = [Double](repeating: 0, count: channels)
-        for (place, value) in sample.enumerated() {
-            squares[place % channels] += Double(value) * Double(value)
-        }
-        let sizes = squares.map { Float($0.squareRoot()) }
-        let mean = sizes.reduce(0, +) / Float(channels)
-        guard mean > 0 else { return nil }
-        // A channel that is hardly ever used must not make its weights vanish.
-        let factors = sizes.map { Self.power(max($0 / mean, 0.01), share) }
-        let scaled = sample.enumerated().map { $1 / factors[$0 % channels] }
-        let energy = Self.channelEnergy(weights, factors)
-        let ends = (
-            zip(low, factors).map { $0 / $1 }.min() ?? 0, zip(high, factors).map { $0 / $1 }.max() ?? 0
-        )
-        var best: (error: Double, input: InputQuantization)?
-        var part: Float = 1
-        while part > 0.04 {
-            defer { part *= 0.92 }
-            let bound = part * max(-ends.0, ends.1)
-            guard
-                let input = InputQuantization(
-                    covering: max(ends.0, -bound), min(ends.1, bound), isAffine: isAffine)
-            else { continue }
-            var error = 0.0
-            for (place, value) in scaled.enumerated() {
-                let difference = Double(value - input.rounded(value))
-                error += energy[place % channels] * difference * difference
-            }
-            if error < best?.error ?? .infinity { best = (error, input) }
-        }
-        guard let best else { return nil }
-        let quantized = QuantizedWeights(weights, input: best.input, channelFactors: factors)
-        let lost = Self.channelEnergy(weights - quantized.values, factors)
-        let fromWeights = scaled.enumerated().reduce(0.0) { sum, entry in
-            sum + lost[entry.offset % channels] * Double(entry.element) * Double(entry.element)
-        }
-        return (quantized, best.error + fromWeights)
-    }
-
     /// Σ over outputs and taps of (w·factor)², for each input.
     private static func channelEnergy(_ weights: Tensor, _ factors: [Float]) -> [Double] {
         let taps = weights.elementCount / max(1, weights.shape[0] * weights.shape[1])
@@ -159,7 +175,6 @@ public final class ObservedInputs: Sendable {
         return sums
     }
 
-    /// For shares in quarters.
     private static func power(_ x: Float, _ share: Float) -> Float {
         let root = x.squareRoot()
         switch share {
