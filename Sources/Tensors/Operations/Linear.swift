@@ -16,7 +16,7 @@ extension Tensor {
         let isRecorded = isTracked || weight.isTracked || bias?.isTracked == true
         // The library sums in another order for one row than for several. One at a time, few rows (the vectors of a
         // small batch) give what each gives alone, which sampling relies on to take rows together.
-        let height = isRecorded || rows > 16 ? rows : 1
+        let height = isRecorded || rows > 16 ? max(1, rows) : 1
         for row in stride(from: 0, to: rows, by: height) {
             backend.matrixProduct(
                 x.base + row * inputs, transposeA: false, w.base, transposeB: true,

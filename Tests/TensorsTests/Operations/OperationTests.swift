@@ -7,6 +7,17 @@ import Testing
 @Suite struct OperationTests {
     let random = RandomStream(seed: 3)
 
+    @Test func `a linear layer of no rows gives no rows, recorded or not`() throws {
+        let (x, w, b) = (Tensor.zeros([2, 0, 3]), Tensor.zeros([5, 3]), Tensor.zeros([5]))
+        #expect(x.linear(w, bias: b).shape == [2, 0, 5])
+        let (weight, bias) = (w.variable, b.variable)
+        let y = x.variable.linear(weight, bias: bias)
+        #expect(y.shape == [2, 0, 5])
+        let gradients = y.gradients()
+        #expect(try #require(gradients[weight]).scalars.allSatisfy { $0 == 0 })
+        #expect(try #require(gradients[bias]).scalars.allSatisfy { $0 == 0 })
+    }
+
     @Test func `GELU and its slope keep full precision on both tails`() {
         let xs = stride(from: Float(-9), through: 9, by: 0.0037).map { $0 }
         let x = Tensor(shape: [xs.count], scalars: xs).variable
