@@ -62,10 +62,20 @@ enum OneDNN {
         beta: Float
     ) {
         guard m > 0, n > 0 else { return }
+        guard k > 0 else { return scale(c, rows: m, columns: n, stride: n, by: beta) }
         let status = dnnl_sgemm(
             transposeA ? 84 : 78, transposeB ? 84 : 78, dnnl_dim_t(m), dnnl_dim_t(n), dnnl_dim_t(k), 1, a,
             dnnl_dim_t(transposeA ? m : k), b, dnnl_dim_t(transposeB ? k : n), beta, c, dnnl_dim_t(n))
         check(status, "a matrix product \(m)×\(k)×\(n)")
+    }
+
+    /// beta·c, which is what is left where a product sums nothing: the library would leave c as it is.
+    private static func scale(_ c: Output, rows: Int, columns: Int, stride: Int, by beta: Float) {
+        for row in 0..<rows {
+            for column in 0..<columns {
+                c[row * stride + column] = beta == 0 ? 0 : beta * c[row * stride + column]
+            }
+        }
     }
 
     /// Row-major c = scale·op(a)·op(b) + beta·c on matrices whose rows are further apart than they are long.
@@ -75,6 +85,7 @@ enum OneDNN {
         _ strideC: Int, m: Int, n: Int, k: Int, scale: Float, beta: Float
     ) {
         guard m > 0, n > 0 else { return }
+        guard k > 0 else { return Self.scale(c, rows: m, columns: n, stride: strideC, by: beta) }
         let status = dnnl_sgemm(
             transposeA ? 84 : 78, transposeB ? 84 : 78, dnnl_dim_t(m), dnnl_dim_t(n), dnnl_dim_t(k), scale, a,
             dnnl_dim_t(strideA), b, dnnl_dim_t(strideB), beta, c, dnnl_dim_t(strideC))
