@@ -15,6 +15,9 @@ public struct RowwiseDenoiser: Denoiser {
 
     public init(_ network: any Denoiser) { self.network = network }
 
+    /// Drops what was made of the last call's conditions, as a call for another time does. For measurements.
+    public func forgetConditions() { conditions.forget() }
+
     public func predict(_ noisy: Tensor, time: [Float], labels: [Int?]) -> Tensor {
         let count = noisy.shape[0]
         guard count > 0 else { return network.predict(noisy, time: time, labels: labels) }
@@ -107,6 +110,8 @@ private final class PreparedConditions: Sendable {
     }
 
     private let latest = Mutex(Known())
+
+    func forget() { latest.withLock { $0 = Known() } }
 
     /// The tensors of each group, its rows one below the other.
     func conditioning(_ groups: [[RowCondition]], of network: any ConditionedDenoiser) -> [[Tensor]] {

@@ -31,9 +31,11 @@ extension BenchmarkCase {
                 preconditionFailure("\(model.name) is no denoiser")
             }
             let (images, time, labels) = batchInput(model, size, batch)
+            let rows = RowwiseDenoiser(whole)
+            let network: any Denoiser = rowwise ? rows : whole
             return {
-                // A fresh value each time, as a sampler's next call is for another time.
-                let network: any Denoiser = rowwise ? RowwiseDenoiser(whole) : whole
+                // A sampler's next call is for another time.
+                rows.forgetConditions()
                 _ = network.predict(images, time: time, labels: labels)
             }
         }

@@ -31,8 +31,12 @@ extension PeerNetwork {
                 let store = ParameterStore(.loaded(parameters), isTracked: false)
                 let network = DiCo(store.scope, configuration)
                 try store.validate()
-                // A fresh value for each call: a sampler's next call is at another time.
-                return { predict(rowwise ? RowwiseDenoiser(network) : network, $0) }
+                let rows = RowwiseDenoiser(network)
+                return {
+                    // A sampler's next call is for another time.
+                    rows.forgetConditions()
+                    return predict(rowwise ? rows : network, $0)
+                }
             },
             training: { scope in
                 let network = DiCo(scope, configuration)
