@@ -51,12 +51,7 @@ public struct RowwiseDenoiser: Denoiser {
 
     /// Results of groups in their order, each from one thread alone.
     private static func each(_ groups: [Range<Int>], _ body: (Int, Range<Int>) -> Tensor) -> [Tensor] {
-        let results = Mutex([Tensor?](repeating: nil, count: groups.count))
-        ComputeThreads.concurrently(groups.count) { index in
-            let result = body(index, groups[index]).detached
-            results.withLock { $0[index] = result }
-        }
-        return results.withLock { $0.compactMap { $0 } }
+        ComputeThreads.concurrentMap(groups.count) { body($0, groups[$0]).detached }
     }
 
     /// Rows that are evaluated together, as many groups as keep all threads busy.
@@ -118,13 +113,11 @@ private final class PreparedConditions: Sendable {
         var known = latest.withLock { $0 }
         let rows = Set(groups.joined())
         let missing = Array(rows.subtracting(known.rows.keys))
-        let made = Mutex<[RowCondition: [Tensor]]>([:])
         // Each on one thread, as rows are: the bytes then depend on the condition alone.
-        ComputeThreads.concurrently(missing.count) { index in
-            let tensors = network.conditioning(time: missing[index].time, label: missing[index].label)
-            made.withLock { $0[missing[index]] = tensors }
+        let made = ComputeThreads.concurrentMap(missing.count) {
+            network.conditioning(time: missing[$0].time, label: missing[$0].label)
         }
-        known.rows = known.rows.filter { rows.contains($0.key) }.merging(made.withLock { $0 }) { $1 }
+        known.rows = known.rows.filter { rows.contains($0.key) }.merging(zip(missing, made)) { $1 }
         let wanted = Set(groups)
         known.groups = known.groups.filter { wanted.contains($0.key) }
         for group in wanted where known.groups[group] == nil {

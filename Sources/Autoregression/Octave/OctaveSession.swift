@@ -1,5 +1,4 @@
 import Layers
-import Synchronization
 import Tensors
 
 /// Draws images of continuous tokens: each level's band from the map below, by whatever draws a band.
@@ -34,7 +33,7 @@ public final class OctaveSession: LevelSession {
     }
 
     /// Adds the level, given the tokens of an image.
-    private func join(_ tokens: @Sendable (Int) -> Tensor) {
+    private func join(_ tokens: (Int) -> Tensor) {
         let (tokenizer, previous, level) = (tokenizer, map, level)
         map = Self.eachImage(imageCount) { image in
             tokenizer.join(
@@ -44,13 +43,8 @@ public final class OctaveSession: LevelSession {
     }
 
     /// Images one by one, each on one thread: changes of size sum in an order that depends on how many are given.
-    private static func eachImage(_ count: Int, _ body: @Sendable (Int) -> Tensor) -> Tensor {
-        let images = Mutex([Tensor?](repeating: nil, count: count))
-        ComputeThreads.concurrently(count) { index in
-            let image = body(index).detached
-            images.withLock { $0[index] = image }
-        }
-        return .concatenateSamples(images.withLock { $0.compactMap { $0 } })
+    private static func eachImage(_ count: Int, _ body: (Int) -> Tensor) -> Tensor {
+        .concatenateSamples(ComputeThreads.concurrentMap(count) { body($0).detached })
     }
 
     public var image: @Sendable () -> Tensor {

@@ -35,14 +35,10 @@ public struct InceptionExtractor: Sendable {
         if let image = images.first(where: { $0.channels != 3 }) {
             throw MetricError("the FID network needs RGB images, not \(image.channels) channel(s).")
         }
-        var rows = [InceptionNetwork.Features?](repeating: nil, count: images.count)
-        rows.withUnsafeMutableBufferPointer { slots in
-            let slots = slots
-            ComputeThreads.concurrently(images.count) { slots[$0] = network.features(mode.input(images[$0])) }
-        }
+        let rows = ComputeThreads.concurrentMap(images.count) { network.features(mode.input(images[$0])) }
         return InceptionFeatures(
-            count: images.count, pooled: rows.flatMap { $0?.pooled?.scalars ?? [] },
-            spatial: includesSpatial ? rows.flatMap { $0?.spatial?.scalars ?? [] } : nil)
+            count: images.count, pooled: rows.flatMap { $0.pooled?.scalars ?? [] },
+            spatial: includesSpatial ? rows.flatMap { $0.spatial?.scalars ?? [] } : nil)
     }
 
     /// Logits without bias, as published Inception Scores use them, `[N, 1008]`.

@@ -46,9 +46,7 @@ public struct LoadedModel: Sendable {
         self.configuration = configuration
         self.digest = digest
         parameterCount = store.scalarCount
-        integerLayerCount = folded.values.count {
-            if case .quantized? = $0.productRole { true } else { false }
-        }
+        integerLayerCount = folded.values.count { $0.isQuantized }
     }
 
     /// The label of a class by its name or number; nil for `none`.

@@ -30,7 +30,9 @@ struct LevelSampler: ImageSampler {
         self.levelCount = levelCount
         self.sessions = sessions
         self.facts = facts + (kept.map { [("kept", $0.description)] } ?? [])
-        given = kept.map { kept in (Self.each(1) { _ in source(kept.image) }[0], kept.levels) }
+        given = kept.map { kept in
+            (ComputeThreads.concurrentMap(1) { _ in source(kept.image) }[0], kept.levels)
+        }
     }
 
     var stepCount: Int { levelCount }
@@ -43,9 +45,9 @@ struct LevelSampler: ImageSampler {
         for level in 0..<levelCount {
             let steps = runs.withUnsafeMutableBufferPointer { runs in
                 let runs = runs
-                return Self.each(runs.count) { runs[$0].next() }.compactMap { $0 }
+                return each(runs.count) { runs[$0].next() }.compactMap { $0 }
             }
-            image = { .concatenateSamples(Self.each(steps.count) { steps[$0].preview.detached }) }
+            image = { [self] in .concatenateSamples(each(steps.count) { steps[$0].preview.detached }) }
             guard try onStep(ImageSamplerStep(index: level, count: levelCount, preview: image)) else {
                 return nil
             }
@@ -64,14 +66,12 @@ struct LevelSampler: ImageSampler {
         }
     }
 
-    /// The results of independent work, in order, each from one thread alone; a single piece has all threads.
-    private static func each<Value>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
-        if count == 1 { return [body(0)] }
-        var values = [Value?](repeating: nil, count: count)
-        values.withUnsafeMutableBufferPointer { values in
-            let values = values
-            ComputeThreads.concurrently(count) { values[$0] = body($0) }
+    /// The results of the sessions' work, in order: each session's from one thread alone, unless it is a batch's, which
+    /// divides its work itself.
+    private func each<Value>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
+        switch sessions {
+        case .each: ComputeThreads.concurrentMap(count, body)
+        case .batch: (0..<count).map(body)
         }
-        return values.compactMap { $0 }
     }
 }

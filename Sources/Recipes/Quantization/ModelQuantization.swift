@@ -15,8 +15,6 @@ import Tensors
 public struct ModelQuantization: Sendable {
     /// Names of quantised weights, sorted.
     public let layers: [String]
-    /// Bytes of all weights before, as float32, and after.
-    public let byteCounts: (before: Int, after: Int)
     private let config: JSONValue
     private let source: String
     private let weights: [String: Tensor]
@@ -34,9 +32,10 @@ public struct ModelQuantization: Sendable {
         onStep: (_ done: Int, _ total: Int) -> Bool
     ) throws {
         let checkpoint = try Checkpoint(path: path)
-        try Self.demandPlain(checkpoint)
+        let weights = checkpoint.weights
+        try Self.demandPlain(path, weights)
         var configuration = try checkpoint.modelConfiguration()
-        let (plain, folded) = configuration.model.folded(checkpoint.weights)
+        let (plain, folded) = configuration.model.folded(weights)
         configuration.model = plain
         let observed = Self.observed(folded)
         let model = try LoadedModel(
@@ -74,7 +73,7 @@ public struct ModelQuantization: Sendable {
         denoising path: String, images: [String], sigmas: ClosedRange<Double>?, onImage: (Int) -> Bool
     ) throws {
         let model = try DenoisingModel(path: path)
-        if let checkpoint = try DenoiserWeights(path: path).checkpoint { try Self.demandPlain(checkpoint) }
+        try Self.demandPlain(path, model.parameters)
         guard model.network.kernel.kind != .tunable else {
             throw QuantizationError(
                 "\(path): has tunable kernels, which are other weights at every strength; quantise a model of fixed ones"
@@ -132,11 +131,6 @@ public struct ModelQuantization: Sendable {
             throw QuantizationError("\(source): has no layer wide enough for integers to pay")
         }
         layers = quantized.keys.sorted()
-        let before = weights.values.reduce(0) { $0 + 4 * $1.elementCount }
-        let saved = quantized.values.reduce(0) {
-            $0 + 3 * $1.integers.count - 4 * ($1.scales.count + $1.channelFactors.count + 3)
-        }
-        byteCounts = (before, before - saved)
     }
 
     /// Examples on which results are compared with those of the exact weights.
@@ -162,21 +156,24 @@ public struct ModelQuantization: Sendable {
         return (Dictionary(uniqueKeysWithValues: watched), inputs)
     }
 
-    private static func demandPlain(_ checkpoint: Checkpoint) throws {
-        guard checkpoint.quantized.isEmpty else {
-            throw QuantizationError("\(checkpoint.path): is quantised already; give the model it was made of")
+    private static func demandPlain(_ path: String, _ weights: [String: Tensor]) throws {
+        guard weights.values.allSatisfy({ !$0.isQuantized }) else {
+            throw QuantizationError("\(path): is quantised already; give the model it was made of")
+        }
+    }
+
+    /// What a checkpoint holds.
+    /// - Parameter type: of the tensors that are not quantised: float32, float16 or bfloat16.
+    public func tensors(as type: StoredType) -> [StoredTensor] {
+        weights.sorted { $0.key < $1.key }.flatMap { name, tensor in
+            quantized[name]?.stored(name: name) ?? [StoredTensor(name: name, tensor).converted(to: type)]
         }
     }
 
     /// Writes the checkpoint; it appears whole or not at all.
-    /// - Parameter type: of the tensors that are not quantised: float32, float16 or bfloat16.
     public func write(to path: String, as type: StoredType) throws {
-        let tensors = weights.sorted { $0.key < $1.key }.flatMap { name, tensor in
-            quantized[name]?.stored(name: name)
-                ?? [StoredTensor(name: name, tensor.playing(nil)).converted(to: type)]
-        }
         try Checkpoint.write(
-            tensors.map { OutgoingTensor($0) }, config: config,
+            tensors(as: type).map { OutgoingTensor($0) }, config: config,
             metadata: ["source": splitPath(source).name, "quantization": "int8 in \(layers.count) layers"],
             to: path)
     }

@@ -25,7 +25,7 @@ final class ConvolutionPlanCache: Sendable {
             precision: precision, threads: ComputeThreads.count)
         return plans.withLock { plans in
             if let plan = plans[key] { return plan }
-            let plan = ConvolutionPlan(geometry, kind, hasBias: hasBias, activation, precision)
+            let plan = ConvolutionPlan(geometry, kind, hasBias: hasBias, activation, .floats(precision))
             plans[key] = plan
             return plan
         }

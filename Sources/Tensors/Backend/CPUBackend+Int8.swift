@@ -1,35 +1,4 @@
 import CKernels
-import Synchronization
-
-/// Prepared convolutions of integers; the scales are part of one, so each layer has its own.
-private final class IntegerPlanCache: Sendable {
-    static let shared = IntegerPlanCache()
-
-    private struct Key: Hashable {
-        var geometry: ConvolutionGeometry
-        var activation: ConvolutionActivation
-        var threads: Int
-        var scales: [Float]
-        var input: InputQuantization
-    }
-
-    private let plans = Mutex<[Key: IntegerConvolutionPlan]>([:])
-
-    func plan(
-        _ geometry: ConvolutionGeometry, _ weights: QuantizedWeights, _ activation: ConvolutionActivation
-    ) -> IntegerConvolutionPlan {
-        let key = Key(
-            geometry: geometry, activation: activation, threads: ComputeThreads.count,
-            scales: weights.scales, input: weights.input)
-        return plans.withLock { plans in
-            if let plan = plans[key] { return plan }
-            let plan = IntegerConvolutionPlan(
-                geometry, scales: weights.scales, input: weights.input, activation)
-            plans[key] = plan
-            return plan
-        }
-    }
-}
 
 extension CPUBackend {
     func quantize(_ x: Input, _ y: Storage, for weights: QuantizedWeights, rows: Int) {
@@ -50,7 +19,6 @@ extension CPUBackend {
         _ geometry: ConvolutionGeometry, _ x: Storage, _ weights: QuantizedWeights, bias: Input?,
         _ activation: ConvolutionActivation, _ y: Output
     ) {
-        let plan = IntegerPlanCache.shared.plan(geometry, weights, activation)
         // The bias is added to the integers' sum before it is scaled. What 0 is as an integer adds the same to every
         // sum, and is taken off with it.
         let (zero, scale) = (Float(weights.input.zeroPoint), weights.input.scale)
@@ -60,6 +28,7 @@ extension CPUBackend {
                 ((bias?[output] ?? 0) + weights.corrections[output]) / (scale * own)
                 - zero * weights.sums[output]
         }
-        plan.forward(x, weights, offsets, y)
+        weights.plan(geometry, activation).forward(x.pointer, weights.buffer, offsets.floats(), y)
+        withExtendedLifetime((x, offsets)) {}
     }
 }

@@ -20,6 +20,9 @@ public struct ConvolutionGeometry: Hashable, Sendable {
         (width + 2 * padding - dilation * (kernelWidth - 1) - 1) / stride + 1
     }
 
+    /// Of the results, channels last.
+    var outputShape: Shape { [batch, outputHeight, outputWidth, outputChannels] }
+
     /// A 1×1 kernel that only mixes channels: a matrix product over pixels.
     var isPointwise: Bool {
         kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == 0 && groups == 1
@@ -28,9 +31,19 @@ public struct ConvolutionGeometry: Hashable, Sendable {
 
 /// Convolution weights `[O, I/groups, kh, kw]`, with the storage whose packed forms can be kept beside them.
 struct WeightBuffer {
-    let pointer: Input
     let storage: Storage
     let offset: Int
     /// Used for one convolution only, so that no work on the weights pays.
     var isTransient = false
+
+    var pointer: Input { UnsafePointer(storage.floats(offset: offset)) }
+}
+
+extension ConvolutionGeometry {
+    /// A linear layer as a pointwise convolution of one column.
+    init(rows: Int, inputs: Int, outputs: Int) {
+        self.init(
+            batch: 1, height: rows, width: 1, inputChannels: inputs, outputChannels: outputs, kernelHeight: 1,
+            kernelWidth: 1, stride: 1, padding: 0, dilation: 1, groups: 1)
+    }
 }

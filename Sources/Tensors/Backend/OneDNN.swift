@@ -1,7 +1,7 @@
 import COneDNN
 import Synchronization
 
-/// The calls into oneDNN, all in this file and its extension for integers because its C interface changes between major versions (this is 2.x).
+/// The calls into oneDNN, all in this file because its C interface changes between major versions (this is 2.x).
 enum OneDNN {
     /// The processor engine and a stream on it. Streams of the processor engine run each primitive to its end
     /// before they return, so one serves all threads.
@@ -50,6 +50,17 @@ enum OneDNN {
         case .relu: runtime.relu
         case .gelu: runtime.gelu
         }
+    }
+
+    /// The same as a copy that the caller destroys, with a factor on each output's sum.
+    /// - Parameter scales: one for each output; nil for none.
+    static func attributes(_ activation: ConvolutionActivation, scales: [Float]?) -> dnnl_primitive_attr_t? {
+        var result: dnnl_primitive_attr_t?
+        check(dnnl_primitive_attr_clone(&result, attributes(activation)), "attributes")
+        guard let scales else { return result }
+        check(
+            dnnl_primitive_attr_set_output_scales(result, dnnl_dim_t(scales.count), 1 << 1, scales), "scales")
+        return result
     }
 
     static func check(_ status: dnnl_status_t, _ what: @autoclosure () -> String) {
@@ -172,6 +183,26 @@ final class Primitive: @unchecked Sendable {
 final class ConvolutionPlan: @unchecked Sendable {
     enum Kind: Hashable { case forward, backwardData, backwardWeights }
 
+    /// What is multiplied.
+    enum Operands {
+        case floats(ProductPrecision)
+        /// 8-bit integers, forward alone: sums are 32-bit integers, exact in any order, and get a factor for each output.
+        case integers(InputQuantization, scales: [Float])
+
+        var source: dnnl_data_type_t {
+            switch self {
+            case .floats(let precision): precision == .bfloat16 ? dnnl_bf16 : dnnl_f32
+            case .integers(let input, _): input.isSigned ? dnnl_s8 : dnnl_u8
+            }
+        }
+        var weight: dnnl_data_type_t { scales == nil ? source : dnnl_s8 }
+        /// What the weights are before they are packed.
+        var storedWeight: dnnl_data_type_t { scales == nil ? dnnl_f32 : dnnl_s8 }
+        var scales: [Float]? {
+            if case .integers(_, let scales) = self { scales } else { nil }
+        }
+    }
+
     private let primitive: Primitive
     private let kind: Kind
     private let source: dnnl_memory_desc_t
@@ -184,13 +215,13 @@ final class ConvolutionPlan: @unchecked Sendable {
     private let reorder: Primitive?
     let implementation: String
 
-    /// - Parameter precision: of the two operands; what comes out is float32.
+    /// - Parameter operands: what comes out is float32.
     init(
         _ g: ConvolutionGeometry, _ kind: Kind, hasBias: Bool, _ activation: ConvolutionActivation = .none,
-        _ precision: ProductPrecision = .float32
+        _ operands: Operands = .floats(.float32)
     ) {
         self.kind = kind
-        let operand = precision == .bfloat16 ? dnnl_bf16 : dnnl_f32
+        let operand = operands.source
         source = OneDNN.descriptor(
             [g.batch, g.inputChannels, g.height, g.width], dnnl_nhwc,
             kind == .backwardData ? dnnl_f32 : operand)
@@ -203,14 +234,16 @@ final class ConvolutionPlan: @unchecked Sendable {
             g.groups > 1
             ? [g.groups, output, input, g.kernelHeight, g.kernelWidth]
             : [output, input, g.kernelHeight, g.kernelWidth]
-        plainWeight = OneDNN.descriptor(extents, g.groups > 1 ? dnnl_goihw : dnnl_oihw)
+        plainWeight = OneDNN.descriptor(
+            extents, g.groups > 1 ? dnnl_goihw : dnnl_oihw, operands.storedWeight)
         let anyWeight = OneDNN.descriptor(
-            extents, dnnl_format_tag_any, kind == .backwardWeights ? dnnl_f32 : operand)
+            extents, dnnl_format_tag_any, kind == .backwardWeights ? dnnl_f32 : operands.weight)
 
+        let attributes = OneDNN.attributes(activation, scales: operands.scales)
+        defer { dnnl_primitive_attr_destroy(attributes) }
         let descriptor = Self.primitiveDescriptor(
-            g, kind, activation, source: source, weight: anyWeight, bias: hasBias ? bias : nil,
-            target: target,
-            operand: precision)
+            g, kind, attributes, source: source, weight: anyWeight, bias: hasBias ? bias : nil,
+            target: target, operand: operand)
         implementation = OneDNN.implementationName(descriptor)
         let query = kind == .backwardWeights ? dnnl_query_diff_weights_md : dnnl_query_weights_md
         let packed = dnnl_primitive_desc_query_md(descriptor, query, 0).pointee
@@ -225,9 +258,9 @@ final class ConvolutionPlan: @unchecked Sendable {
     }
 
     private static func primitiveDescriptor(
-        _ g: ConvolutionGeometry, _ kind: Kind, _ activation: ConvolutionActivation,
+        _ g: ConvolutionGeometry, _ kind: Kind, _ attributes: dnnl_primitive_attr_t?,
         source: dnnl_memory_desc_t, weight: dnnl_memory_desc_t, bias: dnnl_memory_desc_t?,
-        target: dnnl_memory_desc_t, operand: ProductPrecision
+        target: dnnl_memory_desc_t, operand: dnnl_data_type_t
     ) -> dnnl_primitive_desc_t? {
         let stride = [dnnl_dim_t](repeating: dnnl_dim_t(g.stride), count: 2)
         let dilation = [dnnl_dim_t](repeating: dnnl_dim_t(g.dilation - 1), count: 2)
@@ -238,10 +271,9 @@ final class ConvolutionPlan: @unchecked Sendable {
             let bias = bias == nil ? nil : UnsafePointer(pointer)
             func forward(_ kind: dnnl_prop_kind_t) -> dnnl_primitive_desc_t? {
                 var operation = dnnl_convolution_desc_t()
-                let type = operand == .bfloat16 ? dnnl_bf16 : dnnl_f32
                 // As a hint for a gradient, all three are of the operands' type.
                 if kind == dnnl_forward_training {
-                    (source.data_type, weight.data_type, target.data_type) = (type, type, type)
+                    (source.data_type, weight.data_type, target.data_type) = (operand, operand, operand)
                 }
                 OneDNN.check(
                     dnnl_dilated_convolution_forward_desc_init(
@@ -255,7 +287,7 @@ final class ConvolutionPlan: @unchecked Sendable {
                 var result: dnnl_primitive_desc_t?
                 OneDNN.check(
                     dnnl_primitive_desc_create(
-                        &result, operation, OneDNN.attributes(activation), OneDNN.engine, hint), "\(g)")
+                        &result, operation, attributes, OneDNN.engine, hint), "\(g)")
                 return result
             }
             if kind == .forward { return forward(dnnl_forward_inference) }
@@ -334,7 +366,7 @@ final class ConvolutionPlan: @unchecked Sendable {
 }
 
 /// Numbers for the weight layouts in use, so that plans with the same layout share one packed copy.
-final class PackedLayouts: Sendable {
+private final class PackedLayouts: Sendable {
     static let shared = PackedLayouts()
     private struct Known: @unchecked Sendable { var layouts: [dnnl_memory_desc_t] = [] }
     private let known = Mutex(Known())

@@ -15,4 +15,15 @@ extension ComputeThreads {
         }
         return try results.compactMap { try $0?.get() }
     }
+
+    /// The results of `concurrently`, in order: each from one thread alone, so that it is the same for any number of
+    /// threads.
+    public static func concurrentMap<Value>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
+        var results = [Value?](repeating: nil, count: count)
+        results.withUnsafeMutableBufferPointer { slots in
+            let slots = slots
+            concurrently(count) { slots[$0] = body($0) }
+        }
+        return results.compactMap { $0 }
+    }
 }

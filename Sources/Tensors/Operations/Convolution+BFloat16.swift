@@ -19,9 +19,7 @@ extension Tensor {
         _ geometry: ConvolutionGeometry, _ weight: Tensor, _ bias: Tensor?,
         _ activation: ConvolutionActivation
     ) -> Tensor {
-        let y = Tensor.uninitialized([
-            geometry.batch, geometry.outputHeight, geometry.outputWidth, geometry.outputChannels,
-        ])
+        let y = Tensor.uninitialized(geometry.outputShape)
         guard y.elementCount > 0 else { return y }
         let (x, w) = (roundedToBFloat16(), weight.detached)
         let inputShape = shape
@@ -54,9 +52,7 @@ extension Tensor {
     /// What `linear` does with weights that multiply in bfloat16: a pointwise convolution of one column.
     func linearInBFloat16(_ weight: Tensor, _ bias: Tensor?) -> Tensor? {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-        let geometry = ConvolutionGeometry(
-            batch: 1, height: shape.rows, width: 1, inputChannels: inputs, outputChannels: outputs,
-            kernelHeight: 1, kernelWidth: 1, stride: 1, padding: 0, dilation: 1, groups: 1)
+        let geometry = ConvolutionGeometry(rows: shape.rows, inputs: inputs, outputs: outputs)
         guard geometry.suitsBFloat16 else { return nil }
         return reshaped([1, shape.rows, 1, inputs])
             .convolvedInBFloat16(

@@ -6,9 +6,7 @@ extension Tensor {
         _ geometry: ConvolutionGeometry, _ weights: QuantizedWeights, _ bias: Tensor?,
         _ activation: ConvolutionActivation
     ) -> Tensor {
-        let y = Tensor.uninitialized([
-            geometry.batch, geometry.outputHeight, geometry.outputWidth, geometry.outputChannels,
-        ])
+        let y = Tensor.uninitialized(geometry.outputShape)
         guard y.elementCount > 0 else { return y }
         let integers = Storage(byteCount: elementCount)
         backend.quantize(base, integers, for: weights, rows: shape.rows)
@@ -16,12 +14,10 @@ extension Tensor {
         return y
     }
 
-    /// What `linear` does with quantised weights: a pointwise convolution of one column.
+    /// What `linear` does with quantised weights.
     func linearInInt8(_ weights: QuantizedWeights, _ bias: Tensor?) -> Tensor {
         let (outputs, inputs) = (weights.shape[0], weights.shape[1])
-        let geometry = ConvolutionGeometry(
-            batch: 1, height: shape.rows, width: 1, inputChannels: inputs, outputChannels: outputs,
-            kernelHeight: 1, kernelWidth: 1, stride: 1, padding: 0, dilation: 1, groups: 1)
+        let geometry = ConvolutionGeometry(rows: shape.rows, inputs: inputs, outputs: outputs)
         return reshaped([1, shape.rows, 1, inputs]).convolvedInInt8(geometry, weights, bias, .none)
             .reshaped(Shape(shape.extents.dropLast() + [outputs]))
     }

@@ -86,10 +86,10 @@ extension Tensor {
         }
     }
 
-    var weightBuffer: WeightBuffer { WeightBuffer(pointer: base, storage: storage, offset: offset) }
+    var weightBuffer: WeightBuffer { WeightBuffer(storage: storage, offset: offset) }
 
     var transientWeightBuffer: WeightBuffer {
-        WeightBuffer(pointer: base, storage: storage, offset: offset, isTransient: true)
+        WeightBuffer(storage: storage, offset: offset, isTransient: true)
     }
 
     /// This gradient of `max(x, 0)`, as a gradient of x.

@@ -20,6 +20,11 @@ extension Tensor {
             productPrecision: productPrecision, productRole: role)
     }
 
+    /// Whether these weights multiply as integers.
+    public var isQuantized: Bool {
+        if case .quantized? = productRole { true } else { false }
+    }
+
     /// Weights that multiply as integers.
     public init(_ weights: QuantizedWeights) { self = weights.values.playing(.quantized(weights)) }
 

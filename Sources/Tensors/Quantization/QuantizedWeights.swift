@@ -7,8 +7,8 @@ import Synchronization
 /// arXiv 2211.10438): x_c ≈ factor_c·scale·(q − zeroPoint), w_oc ≈ scale_o·integer / factor_c.
 public final class QuantizedWeights: Sendable {
     public let shape: Shape
-    /// −127…127 in memory order.
-    public let integers: [Int8]
+    /// −127…127 in memory order, with their packed forms beside them.
+    private let storage: Storage
     /// O, positive.
     public let scales: [Float]
     public let input: InputQuantization
@@ -20,8 +20,15 @@ public final class QuantizedWeights: Sendable {
     let inputFactors: [Float]
     /// Σ of an output's integers.
     let sums: [Float]
-    /// The integers in the layouts of kernels.
-    private let packs = Mutex<[Int: Storage]>([:])
+    /// The scales are part of a plan, so each layer has its own.
+    private let plans = Mutex<[PlanKey: ConvolutionPlan]>([:])
+
+    private struct PlanKey: Hashable {
+        var geometry: ConvolutionGeometry
+        var activation: ConvolutionActivation
+        /// A plan divides its work when it is made.
+        var threads: Int
+    }
 
     /// - Precondition: as many integers as the shape has, scales and corrections as outputs, and factors as inputs.
     public init(
@@ -33,7 +40,12 @@ public final class QuantizedWeights: Sendable {
                 && channelFactors.count == shape[1] && corrections.count == shape[0],
             "\(integers.count) integers, \(scales.count) scales and \(channelFactors.count) factors do not fill \(shape)"
         )
-        (self.shape, self.integers, self.scales, self.input) = (shape, integers, scales, input)
+        (self.shape, self.scales, self.input) = (shape, scales, input)
+        let storage = Storage(byteCount: integers.count)
+        integers.withUnsafeBytes {
+            UnsafeMutableRawBufferPointer(start: storage.pointer, count: $0.count).copyMemory(from: $0)
+        }
+        self.storage = storage
         (self.channelFactors, self.corrections) = (channelFactors, corrections)
         inputFactors = channelFactors.map { 1 / ($0 * input.scale) }
         let width = integers.count / max(1, shape[0])
@@ -85,21 +97,32 @@ public final class QuantizedWeights: Sendable {
         return best.scale
     }
 
+    /// −127…127 in memory order.
+    public var integers: [Int8] {
+        let bytes = UnsafeRawBufferPointer(start: storage.pointer, count: shape.elementCount)
+        return Array(bytes.bindMemory(to: Int8.self))
+    }
+
     /// What the integers stand for.
     public var values: Tensor {
+        let integers = integers
         let width = integers.count / max(1, shape[0])
         let scaled = Tensor(
             shape: shape, scalars: integers.indices.map { Float(integers[$0]) * scales[$0 / width] })
         return Tensor(shape: shape, scalars: scaled.scaled(by: channelFactors.map { 1 / $0 }))
     }
 
-    /// The integers in a kernel's layout, made once.
-    func packed(_ layout: Int, make: () -> Storage) -> Storage {
-        packs.withLock { packs in
-            if let pack = packs[layout] { return pack }
-            let pack = make()
-            packs[layout] = pack
-            return pack
+    var buffer: WeightBuffer { WeightBuffer(storage: storage, offset: 0) }
+
+    func plan(_ geometry: ConvolutionGeometry, _ activation: ConvolutionActivation) -> ConvolutionPlan {
+        let key = PlanKey(geometry: geometry, activation: activation, threads: ComputeThreads.count)
+        return plans.withLock { plans in
+            if let plan = plans[key] { return plan }
+            let plan = ConvolutionPlan(
+                geometry, .forward, hasBias: true, activation,
+                .integers(input, scales: scales.map { $0 * input.scale }))
+            plans[key] = plan
+            return plan
         }
     }
 }

@@ -65,9 +65,9 @@ struct Quantize: ParsableCommand {
             throw ExitCode(130)
         }
         try result.write(to: target, as: precision.type)
+        let size = result.tensors(as: precision.type).reduce(0) { $0 + $1.bytes.count }
         Terminal.note(
-            "\(result.layers.count) layers, \(TextTable.grouped(result.byteCounts.before)) bytes of weights → \(TextTable.grouped(result.byteCounts.after))"
-        )
+            "\(result.layers.count) layers of 8-bit integers, \(TextTable.grouped(size)) bytes of weights")
         if !ProductRole.hasIntegerProducts {
             Terminal.warning(
                 "this processor does not multiply 8-bit integers; the model will compute in float32 here")
@@ -87,13 +87,13 @@ struct Quantize: ParsableCommand {
         guard let path = recipe.checkpoint else {
             throw GenerationError("\(source): names no checkpoint; give one with --checkpoint")
         }
-        var progress = ProgressLine("sampling", total: 1, unit: "image steps")
-        defer { progress.end() }
+        var progress: ProgressLine?
+        defer { progress?.end() }
         var before = 0
         return try ModelQuantization(generating: path, recipe: recipe, count: count ?? 16) { done, total in
-            if before == 0 { progress = ProgressLine("sampling", total: total, unit: "image steps") }
-            progress.advance(by: done - before)
-            before = done
+            var line = progress ?? ProgressLine("sampling", total: total, unit: "image steps")
+            line.advance(by: done - before)
+            (progress, before) = (line, done)
             return !Interruption.isRequested
         }
     }

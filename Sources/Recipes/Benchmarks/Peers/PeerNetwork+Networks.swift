@@ -145,12 +145,10 @@ extension PeerNetwork {
                     })
                 return { input in
                     let count = input.x.shape[0]
-                    let features = Mutex([Tensor?](repeating: nil, count: count))
-                    ComputeThreads.concurrently(count) { row in
-                        let pooled = network.features(input.x.samples(row..<row + 1)).pooled
-                        features.withLock { $0[row] = pooled }
+                    let features = ComputeThreads.concurrentMap(count) {
+                        network.features(input.x.samples($0..<$0 + 1)).pooled
                     }
-                    return .concatenateSamples(features.withLock { $0.compactMap { $0 } })
+                    return .concatenateSamples(features.compactMap { $0 })
                 }
             })
     }
