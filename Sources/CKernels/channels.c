@@ -1,10 +1,15 @@
 #include "channels.h"
+#include "gelu.h"
 #include "numerics.h"
+
+// Scalars of an intermediate result that stays in the first-level cache.
+enum { CHUNK = 1024 };
 
 #define EACH(expression)                                                                                     \
     for (int64_t r = 0; r < rows; r++) {                                                                     \
         const float *a = x + r * channels;                                                                   \
         float *out = y + r * channels;                                                                       \
+        EACH_CHANNEL                                                                                         \
         for (int64_t c = 0; c < channels; c++) out[c] = (expression);                                        \
     }                                                                                                        \
     break
@@ -27,6 +32,7 @@ void sfumato_channel_scale_add(const float *x, const float *v, const float *z, f
     for (int64_t r = 0; r < rows; r++) {
         const float *a = x + r * channels, *b = z + r * channels;
         float *out = y + r * channels;
+        EACH_CHANNEL
         for (int64_t c = 0; c < channels; c++) out[c] = a[c] + v[c] * b[c];
     }
 }
@@ -37,8 +43,10 @@ void sfumato_sum_rows(const float *a, const float *b, float *sum, int64_t rows, 
         const float *p = a + r * channels;
         if (b) {
             const float *q = b + r * channels;
+            EACH_CHANNEL
             for (int64_t c = 0; c < channels; c++) sum[c] += p[c] * q[c];
         } else {
+            EACH_CHANNEL
             for (int64_t c = 0; c < channels; c++) sum[c] += p[c];
         }
     }
@@ -46,32 +54,36 @@ void sfumato_sum_rows(const float *a, const float *b, float *sum, int64_t rows, 
 
 SFUMATO_KERNEL
 void sfumato_gelu_sum_rows(const float *x, float *y, float *sum, int64_t rows, int64_t channels) {
-    for (int64_t r = 0; r < rows; r++) {
-        const float *p = x + r * channels;
-        float *out = y + r * channels;
-        for (int64_t c = 0; c < channels; c++) {
-            float g = fast_gelu(p[c]);
-            out[c] = g;
-            sum[c] += g;
-        }
+    const int64_t step = channels < CHUNK ? CHUNK / channels : 1;
+    for (int64_t r = 0; r < rows; r += step) {
+        const int64_t count = rows - r < step ? rows - r : step;
+        sfumato_gelu(x + r * channels, y + r * channels, count * channels);
+        sfumato_sum_rows(y + r * channels, 0, sum, count, channels);
     }
 }
 
 SFUMATO_KERNEL
 void sfumato_gelu_dot_rows(const float *x, const float *dy, float *sum, int64_t rows, int64_t channels) {
-    for (int64_t r = 0; r < rows; r++) {
-        const float *p = x + r * channels, *d = dy + r * channels;
-        for (int64_t c = 0; c < channels; c++) sum[c] += d[c] * fast_gelu(p[c]);
-    }
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t start = 0; start < channels; start += CHUNK) {
+            const int64_t first = r * channels + start, count = channels - start < CHUNK ? channels - start : CHUNK;
+            float u[CHUNK];
+            sfumato_gelu(x + first, u, count);
+            EACH_CHANNEL
+            for (int64_t c = 0; c < count; c++) sum[start + c] += dy[first + c] * u[c];
+        }
 }
 
 SFUMATO_KERNEL
 void sfumato_gelu_scale_backward(const float *x, const float *dy, const float *scale, const float *shift,
                                  float *dx, int64_t rows, int64_t channels) {
-    for (int64_t r = 0; r < rows; r++) {
-        const float *p = x + r * channels, *d = dy + r * channels;
-        float *out = dx + r * channels;
-        for (int64_t c = 0; c < channels; c++)
-            out[c] = fast_gelu_slope(p[c]) * (d[c] * scale[c] + shift[c]);
-    }
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t start = 0; start < channels; start += CHUNK) {
+            const int64_t first = r * channels + start, count = channels - start < CHUNK ? channels - start : CHUNK;
+            float slope[CHUNK];
+            sfumato_gelu_slope(x + first, slope, count);
+            EACH_CHANNEL
+            for (int64_t c = 0; c < count; c++)
+                dx[first + c] = slope[c] * (dy[first + c] * scale[start + c] + shift[start + c]);
+        }
 }

@@ -18,6 +18,12 @@ int64_t sfumato_depthwise_group_count(const struct sfumato_depthwise *d) {
     return d->batch * groups_per_image(d);
 }
 
+int64_t sfumato_depthwise_group_rows(const struct sfumato_depthwise *d, int64_t group, int64_t *first) {
+    int64_t image = group / groups_per_image(d), top = group % groups_per_image(d) * ROWS;
+    *first = image * d->height + top;
+    return d->height - top < ROWS ? d->height - top : ROWS;
+}
+
 // What becomes of a result.
 enum ending { PLAIN, TIMES_STORED };
 
@@ -63,8 +69,7 @@ static int locate(const struct sfumato_depthwise *d, const float *x, int64_t gro
         int64_t row = top + r - 1;
         rows[r] = row >= 0 && row < d->height ? x + (image * d->height + row) * d->width * d->channels : 0;
     }
-    *first_row = image * d->height + top;
-    return (int)(d->height - top < ROWS ? d->height - top : ROWS);
+    return (int)sfumato_depthwise_group_rows(d, group, first_row);
 }
 
 SFUMATO_KERNEL

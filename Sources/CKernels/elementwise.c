@@ -1,7 +1,12 @@
 #include "elementwise.h"
+#include "gelu.h"
 #include "numerics.h"
 
+// Scalars of an intermediate result that stays in the first-level cache.
+enum { CHUNK = 1024 };
+
 #define EACH(expression)                                                                                     \
+    EXACT_OR_APART                                                                                           \
     for (int64_t i = 0; i < count; i++) {                                                                    \
         float v = x[i];                                                                                      \
         y[i] = (expression);                                                                                 \
@@ -24,13 +29,16 @@ void sfumato_unary(enum sfumato_unary_operation f, const float *x, float *y, int
     case SFUMATO_SIGMOID: EACH(fast_sigmoid(v));
     case SFUMATO_RELU: EACH(v < 0 ? 0 : v);
     case SFUMATO_SILU: EACH(v * fast_sigmoid(v));
-    case SFUMATO_GELU: EACH(fast_gelu(v));
-    case SFUMATO_SOFTPLUS: EACH((v > 0 ? v : 0) + log1pf(expf(-fabsf(v))));
+    case SFUMATO_GELU: sfumato_gelu(x, y, count); break;
+    case SFUMATO_SOFTPLUS:  // calls that have no vector form
+        for (int64_t i = 0; i < count; i++) y[i] = (x[i] > 0 ? x[i] : 0) + log1pf(expf(-fabsf(x[i])));
+        break;
     }
 }
 #undef EACH
 
 #define EACH(expression)                                                                                     \
+    EXACT_OR_APART                                                                                           \
     for (int64_t i = 0; i < count; i++) {                                                                    \
         float v = x[i], d = dy[i];                                                                           \
         dx[i] = (expression);                                                                                \
@@ -59,7 +67,15 @@ void sfumato_unary_backward(enum sfumato_unary_operation f, const float *x, cons
     case SFUMATO_SIGMOID: EACH(d * fast_sigmoid(v) * (1.0f - fast_sigmoid(v)));
     case SFUMATO_RELU: EACH(v <= 0 ? 0 : d);
     case SFUMATO_SILU: EACH(d * silu_slope(v));
-    case SFUMATO_GELU: EACH(d * fast_gelu_slope(v));
+    case SFUMATO_GELU:
+        for (int64_t start = 0; start < count; start += CHUNK) {
+            const int64_t length = count - start < CHUNK ? count - start : CHUNK;
+            float slope[CHUNK];
+            sfumato_gelu_slope(x + start, slope, length);
+            EXACT_OR_APART
+            for (int64_t i = 0; i < length; i++) dx[start + i] = dy[start + i] * slope[i];
+        }
+        break;
     case SFUMATO_SOFTPLUS: EACH(d * fast_sigmoid(v));
     }
 }
@@ -69,15 +85,19 @@ SFUMATO_KERNEL
 void sfumato_binary(enum sfumato_binary_operation f, const float *a, const float *b, float *y, int64_t count) {
     switch (f) {
     case SFUMATO_ADD:
+        EXACT_OR_APART
         for (int64_t i = 0; i < count; i++) y[i] = a[i] + b[i];
         break;
     case SFUMATO_SUBTRACT:
+        EXACT_OR_APART
         for (int64_t i = 0; i < count; i++) y[i] = a[i] - b[i];
         break;
     case SFUMATO_MULTIPLY:
+        EXACT_OR_APART
         for (int64_t i = 0; i < count; i++) y[i] = a[i] * b[i];
         break;
     case SFUMATO_DIVIDE:
+        EXACT_OR_APART
         for (int64_t i = 0; i < count; i++) y[i] = a[i] / b[i];
         break;
     }
@@ -85,11 +105,13 @@ void sfumato_binary(enum sfumato_binary_operation f, const float *a, const float
 
 SFUMATO_KERNEL
 void sfumato_affine(const float *x, float *y, float scale, float shift, int64_t count) {
+    EXACT_OR_APART
     for (int64_t i = 0; i < count; i++) y[i] = scale * x[i] + shift;
 }
 
 SFUMATO_KERNEL
 void sfumato_accumulate(const float *x, float *y, float scale, int64_t count) {
+    EXACT_OR_APART
     for (int64_t i = 0; i < count; i++) y[i] += scale * x[i];
 }
 

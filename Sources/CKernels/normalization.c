@@ -1,81 +1,131 @@
 #include "normalization.h"
 #include "numerics.h"
 
-// Sixteen lanes make the reductions vector code and fix the order of the additions.
+// Sixteen lanes fix the order of the additions.
 #define LANES 16
 
-SFUMATO_INLINE float lane_sum(const float *lane) {
-    float a[8], b[4];
-    for (int k = 0; k < 8; k++) a[k] = lane[k] + lane[k + 8];
-    for (int k = 0; k < 4; k++) b[k] = a[k] + a[k + 4];
-    return (b[0] + b[2]) + (b[1] + b[3]);
+typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+#define AT(address) (*(const lanes *)(address))
+
+SFUMATO_INLINE float vector_sum(const lanes *v) {
+    typedef float half __attribute__((vector_size(32)));
+    typedef float quarter __attribute__((vector_size(16)));
+    half h = __builtin_shufflevector(*v, *v, 0, 1, 2, 3, 4, 5, 6, 7) +
+             __builtin_shufflevector(*v, *v, 8, 9, 10, 11, 12, 13, 14, 15);
+    quarter q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+    return (q[0] + q[2]) + (q[1] + q[3]);
 }
+
+// Σ x of a row.
+SFUMATO_INLINE float row_sum(const float *p, int64_t channels) {
+    lanes even = {0}, odd = {0};
+    float rest = 0;
+    int64_t c = 0;
+    for (; c + 2 * LANES <= channels; c += 2 * LANES) {
+        even += AT(p + c);
+        odd += AT(p + c + LANES);
+    }
+    if (c + LANES <= channels) {
+        even += AT(p + c);
+        c += LANES;
+    }
+    for (; c < channels; c++) rest += p[c];
+    even += odd;
+    return vector_sum(&even) + rest;
+}
+
+// Σ (x − mean)² of a row.
+SFUMATO_INLINE float row_deviation(const float *p, int64_t channels, float mean) {
+    lanes even = {0}, odd = {0};
+    float rest = 0;
+    int64_t c = 0;
+    for (; c + 2 * LANES <= channels; c += 2 * LANES) {
+        const lanes a = AT(p + c) - mean, b = AT(p + c + LANES) - mean;
+        even += a * a;
+        odd += b * b;
+    }
+    if (c + LANES <= channels) {
+        const lanes a = AT(p + c) - mean;
+        even += a * a;
+        c += LANES;
+    }
+    for (; c < channels; c++) rest += (p[c] - mean) * (p[c] - mean);
+    even += odd;
+    return vector_sum(&even) + rest;
+}
+
+// Rows whose statistics are found together: a root and two divisions for all of them at once.
+enum { GROUP = 8 };
 
 SFUMATO_KERNEL
 void sfumato_layer_norm(const float *x, const float *scale, const float *shift, float *y, float *mean,
                         float *inverse_deviation, float epsilon, float base, int64_t rows, int64_t channels) {
-    for (int64_t r = 0; r < rows; r++) {
-        const float *p = x + r * channels;
-        float *out = y + r * channels;
-        float lane[LANES] = {0}, rest = 0;
-        int64_t c = 0;
-        for (; c + LANES <= channels; c += LANES)
-            for (int k = 0; k < LANES; k++) lane[k] += p[c + k];
-        for (; c < channels; c++) rest += p[c];
-        float m = (lane_sum(lane) + rest) / channels;
-
-        for (int k = 0; k < LANES; k++) lane[k] = 0;
-        rest = 0;
-        for (c = 0; c + LANES <= channels; c += LANES)
-            for (int k = 0; k < LANES; k++) lane[k] += (p[c + k] - m) * (p[c + k] - m);
-        for (; c < channels; c++) rest += (p[c] - m) * (p[c] - m);
-        float inverse = 1.0f / sqrtf((lane_sum(lane) + rest) / channels + epsilon);
-
-        if (scale && shift) {
-            for (c = 0; c < channels; c++) out[c] = (p[c] - m) * inverse * (base + scale[c]) + shift[c];
-        } else {
-            for (c = 0; c < channels; c++) out[c] = (p[c] - m) * inverse;
+    for (int64_t first = 0; first < rows; first += GROUP) {
+        const int64_t count = rows - first < GROUP ? rows - first : GROUP;
+        const float *in = x + first * channels;
+        float *out = y + first * channels, m[GROUP] = {0}, inverse[GROUP] = {0};
+        for (int64_t r = 0; r < count; r++) m[r] = row_sum(in + r * channels, channels);
+        for (int r = 0; r < GROUP; r++) m[r] /= channels;
+        for (int64_t r = 0; r < count; r++) inverse[r] = row_deviation(in + r * channels, channels, m[r]);
+        for (int r = 0; r < GROUP; r++) inverse[r] = 1.0f / sqrtf(inverse[r] / channels + epsilon);
+        for (int64_t r = 0; r < count; r++) {
+            const float *p = in + r * channels;
+            const float center = m[r], factor = inverse[r];
+            float *normal = out + r * channels;
+            if (scale && shift) {
+                EACH_CHANNEL
+                for (int64_t c = 0; c < channels; c++)
+                    normal[c] = (p[c] - center) * factor * (base + scale[c]) + shift[c];
+            } else {
+                EACH_CHANNEL
+                for (int64_t c = 0; c < channels; c++) normal[c] = (p[c] - center) * factor;
+            }
+            mean[first + r] = center;
+            inverse_deviation[first + r] = factor;
         }
-        mean[r] = m;
-        inverse_deviation[r] = inverse;
     }
 }
+
+// The gradient of the normalised values: dy, or dy·(base + scale).
+#define WEIGHTED(c) (scale ? AT(d + (c)) * (base + AT(scale + (c))) : AT(d + (c)))
 
 SFUMATO_KERNEL
 void sfumato_layer_norm_backward(const float *x, const float *scale, const float *dy, const float *mean,
                                  const float *inverse_deviation, float *dx, float *d_scale, float *d_shift,
-                                 float base, int64_t rows, int64_t channels) {
+                                 float base, const float *residual, int64_t rows, int64_t channels) {
     for (int64_t r = 0; r < rows; r++) {
-        const float *p = x + r * channels, *d = dy + r * channels;
-        float *out = dx + r * channels;
-        float m = mean[r], inverse = inverse_deviation[r];
-        float lane1[LANES] = {0}, lane2[LANES] = {0}, rest1 = 0, rest2 = 0;
+        const float *p = x + r * channels, *d = dy + r * channels, *more = residual ? residual + r * channels : 0;
+        float *out = dx + r * channels, rest1 = 0, rest2 = 0;
+        const float m = mean[r], inverse = inverse_deviation[r];
+        lanes sum1 = {0}, sum2 = {0};
         int64_t c = 0;
-        // `out` holds dy·(base + scale) between the two sweeps.
-        for (; c + LANES <= channels; c += LANES)
-            for (int k = 0; k < LANES; k++) {
-                float g = scale ? d[c + k] * (base + scale[c + k]) : d[c + k];
-                out[c + k] = g;
-                lane1[k] += g;
-                lane2[k] += g * ((p[c + k] - m) * inverse);
-            }
+        for (; c + LANES <= channels; c += LANES) {
+            const lanes g = WEIGHTED(c);
+            sum1 += g;
+            sum2 += g * ((AT(p + c) - m) * inverse);
+        }
         for (; c < channels; c++) {
-            float g = scale ? d[c] * (base + scale[c]) : d[c];
-            out[c] = g;
+            const float g = scale ? d[c] * (base + scale[c]) : d[c];
             rest1 += g;
             rest2 += g * ((p[c] - m) * inverse);
         }
-        float mean1 = (lane_sum(lane1) + rest1) / channels, mean2 = (lane_sum(lane2) + rest2) / channels;
-        if (d_scale && d_shift) {
-            for (c = 0; c < channels; c++) {
-                float normal = (p[c] - m) * inverse;
+        const float mean1 = (vector_sum(&sum1) + rest1) / channels, mean2 = (vector_sum(&sum2) + rest2) / channels;
+        for (c = 0; c + LANES <= channels; c += LANES) {
+            const lanes g = WEIGHTED(c), normal = (AT(p + c) - m) * inverse;
+            if (d_scale && d_shift) {
+                *(lanes *)(d_shift + c) += AT(d + c);
+                *(lanes *)(d_scale + c) += AT(d + c) * normal;
+            }
+            const lanes slope = inverse * (g - mean1 - normal * mean2);
+            *(lanes *)(out + c) = more ? AT(more + c) + slope : slope;
+        }
+        for (; c < channels; c++) {
+            const float g = scale ? d[c] * (base + scale[c]) : d[c], normal = (p[c] - m) * inverse;
+            if (d_scale && d_shift) {
                 d_shift[c] += d[c];
                 d_scale[c] += d[c] * normal;
-                out[c] = inverse * (out[c] - mean1 - normal * mean2);
             }
-        } else {
-            for (c = 0; c < channels; c++)
-                out[c] = inverse * (out[c] - mean1 - (p[c] - m) * inverse * mean2);
+            out[c] = (more ? more[c] : 0) + inverse * (g - mean1 - normal * mean2);
         }
     }
 }

@@ -7,6 +7,12 @@
 
 /// Each kernel is compiled three times and the best version for the processor is bound at load time.
 #define SFUMATO_KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+/// Before a loop whose results either take their operands' place exactly or lie elsewhere: it becomes vector code in
+/// both cases.
+#define EXACT_OR_APART _Pragma("clang loop vectorize(assume_safety)")
+/// The same for a loop over the channels of one row, often few: one vector at a time.
+#define EACH_CHANNEL                                                                                         \
+    _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) interleave_count(1)")
 #define SFUMATO_INLINE static inline __attribute__((always_inline))
 
 /// e^x, relative error below 1e-7; 0 below −87.3, the largest finite value's neighbourhood above 88.7.

@@ -70,6 +70,7 @@ void sfumato_gate(const float *x, float *y, int64_t rows, int64_t channels) {
     for (int64_t r = 0; r < rows; r++) {
         const float *a = x + r * 2 * channels, *b = a + channels;
         float *out = y + r * channels;
+        EACH_CHANNEL
         for (int64_t c = 0; c < channels; c++) out[c] = a[c] * b[c];
     }
 }
@@ -79,6 +80,7 @@ void sfumato_gate_backward(const float *x, const float *dy, float *dx, int64_t r
     for (int64_t r = 0; r < rows; r++) {
         const float *a = x + r * 2 * channels, *b = a + channels, *d = dy + r * channels;
         float *da = dx + r * 2 * channels, *db = da + channels;
+        EACH_CHANNEL
         for (int64_t c = 0; c < channels; c++) {
             da[c] = d[c] * b[c];
             db[c] = d[c] * a[c];

@@ -39,35 +39,40 @@ public struct Convolution: Sendable {
     public func callAsFunction(
         _ x: Tensor, tuning: Tensor? = nil, activation: ConvolutionActivation = .none
     ) -> Tensor {
+        guard let applied = applied(tuning: tuning) else { return convolvedByMixtures(x, tuning, activation) }
+        return x.convolved(
+            with: applied.weight, bias: applied.bias, stride: stride, padding: padding, dilation: dilation,
+            groups: groups, activation: activation)
+    }
+
+    /// The weights that all samples are convolved with; nil where each has its own, made of its tuning parameters.
+    func applied(tuning: Tensor?) -> (weight: Tensor, bias: Tensor?)? {
         switch seat.form {
-        case .standard: return convolved(x, weight, bias, activation)
+        case .standard: return (weight, bias)
         case .density(let density):
-            return convolved(
-                x, density(weight).multiplying(in: weight.productPrecision), bias, activation)
+            return (density(weight).multiplying(in: weight.productPrecision), bias)
         case .mixture(let mixture):
             guard let tuning else { preconditionFailure("a tunable convolution needs its tuning parameters") }
-            let weights = mixture.mix(weight, tuning)
-            let biases = bias.map { mixture.mix($0, tuning) }
-            if tuning.shape[0] == 1 {
-                return convolved(
-                    x,
-                    weights.reshaped(Shape(Array(weights.shape.extents.dropFirst())))
-                        .multiplying(in: weight.productPrecision),
-                    biases.map { $0.reshaped([$0.elementCount]) }, activation)
-            }
-            let y = x.convolved(
-                withEach: weights, bias: biases, stride: stride, padding: padding, dilation: dilation,
-                groups: groups)
-            return y.activated(activation)
+            guard tuning.shape[0] == 1 else { return nil }
+            let mixed = mixture.mix(weight, tuning)
+            return (
+                mixed.reshaped(Shape(Array(mixed.shape.extents.dropFirst())))
+                    .multiplying(in: weight.productPrecision),
+                bias.map { mixture.mix($0, tuning) }.map { $0.reshaped([$0.elementCount]) }
+            )
         }
     }
 
-    private func convolved(
-        _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ activation: ConvolutionActivation
-    ) -> Tensor {
-        x.convolved(
-            with: weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups,
-            activation: activation)
+    private func convolvedByMixtures(_ x: Tensor, _ tuning: Tensor?, _ activation: ConvolutionActivation)
+        -> Tensor
+    {
+        guard case .mixture(let mixture) = seat.form, let tuning else {
+            preconditionFailure("only mixtures have weights for each sample")
+        }
+        let y = x.convolved(
+            withEach: mixture.mix(weight, tuning), bias: bias.map { mixture.mix($0, tuning) }, stride: stride,
+            padding: padding, dilation: dilation, groups: groups)
+        return y.activated(activation)
     }
 }
 

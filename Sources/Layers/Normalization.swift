@@ -58,8 +58,12 @@ public struct ChannelNorm: Sendable {
         self.epsilon = epsilon
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        let channels: Shape = [x.shape.channels]
-        return x.layerNorm(weight: weight.reshaped(channels), bias: bias.reshaped(channels), epsilon: epsilon)
+    /// As a part of an operation that does more in the same pass over memory.
+    public var rows: RowNormalization {
+        let channels: Shape = [weight.elementCount]
+        return RowNormalization(
+            weight: weight.reshaped(channels), bias: bias.reshaped(channels), epsilon: epsilon)
     }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor { rows(x) }
 }

@@ -10,9 +10,20 @@ public protocol SpatialMixer: Sendable {
     /// The same where a network is tuned by its user.
     /// - Parameter tuning: the user's parameters, `[N, P]` or `[1, P]`; nil where there are none.
     func callAsFunction(_ x: Tensor, tuning: Tensor?) -> Tensor
+
+    /// x + gate·mixer(norm(x)): the seat with what stands around it in a block. Mixers that can do all of it in fewer passes
+    /// over memory have their own.
+    /// - Parameter gate: `[N, C]`, or `[C]` for all samples.
+    func adding(to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?) -> Tensor
 }
 
 extension SpatialMixer {
     /// Mixers without tunable kernels do not look at the parameters.
     public func callAsFunction(_ x: Tensor, tuning: Tensor?) -> Tensor { self(x) }
+
+    public func adding(
+        to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?
+    ) -> Tensor {
+        x.addingBranch(self(norm(x), tuning: tuning), gate: gate)
+    }
 }

@@ -35,9 +35,25 @@ public struct ConvolutionMixer: SpatialMixer {
         project(attend(mix(expand(x, tuning: tuning), tuning: tuning), tuning: tuning), tuning: tuning)
     }
 
+    public func adding(
+        to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?
+    ) -> Tensor {
+        guard !isTunable, !usesLocalMeans(of: x), let depthwise = mix.depthwise(),
+            let attention = attention.channelAttention(isSigmoid: true), let weights = project.pointwise()
+        else { return x.addingBranch(self(norm(x), tuning: tuning), gate: gate) }
+        return x.addingAttended(
+            expand(x, normalizedBy: norm), depthwise: depthwise, activation: .gelu, attention: attention,
+            project: weights, gate: gate)
+    }
+
+    private func usesLocalMeans(of x: Tensor) -> Bool {
+        guard let box else { return false }
+        return box.height < x.shape[1] || box.width < x.shape[2]
+    }
+
     /// GELU, then each channel rescaled by a gate computed from its mean.
     func attend(_ h: Tensor, tuning: Tensor? = nil) -> Tensor {
-        if let box, box.height < h.shape[1] || box.width < h.shape[2] {
+        if let box, usesLocalMeans(of: h) {
             let u = gelu(h)
             let means = u.localMean(kernelHeight: box.height, kernelWidth: box.width)
             return u * sigmoid(attention(means, tuning: tuning))

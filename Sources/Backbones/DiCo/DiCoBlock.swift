@@ -12,8 +12,7 @@ public struct DiCoBlock: Sendable {
 
     let modulation: Linear
     let mixer: any SpatialMixer
-    let widen: Convolution
-    let narrow: Convolution
+    let feedForward: FeedForward
     private let recomputation: Recomputation
 
     /// - Parameters:
@@ -26,8 +25,10 @@ public struct DiCoBlock: Sendable {
         let hidden = Int(mlpRatio * Double(channels))
         mixer =
             makeMixer?(scope, channels) ?? ConvolutionMixer(scope, channels: channels, kernel: kernel)
-        widen = Convolution(scope / "conv4", channels, hidden, kernel: 1, form: kernel)
-        narrow = Convolution(scope / "conv5", hidden, channels, kernel: 1, form: kernel)
+        feedForward = FeedForward(
+            widen: Convolution(scope / "conv4", channels, hidden, kernel: 1, form: kernel),
+            activation: .gelu,
+            narrow: Convolution(scope / "conv5", hidden, channels, kernel: 1, form: kernel))
         modulation = Linear(
             scope / "adaLN_modulation.1", channels, Self.modulationCount * channels, weight: .zeros)
         recomputation = Recomputation(scope)
@@ -74,11 +75,10 @@ public struct DiCoBlock: Sendable {
     }
 
     private func result(_ x: Tensor, _ m: [Tensor], _ tuning: Tensor?) -> Tensor {
-        var h = x.layerNorm(shift: m[0], scale: m[1], epsilon: Self.epsilon)
-        let y = x.addingGated(mixer(h, tuning: tuning), gate: m[2])
-
-        h = y.layerNorm(shift: m[3], scale: m[4], epsilon: Self.epsilon)
-        let hidden = widen(h, tuning: tuning, activation: .gelu)
-        return y.addingGated(narrow(hidden, tuning: tuning), gate: m[5])
+        func norm(_ shift: Tensor, _ scale: Tensor) -> RowNormalization {
+            RowNormalization(shift: shift, scale: scale, epsilon: Self.epsilon)
+        }
+        let y = mixer.adding(to: x, normalizedBy: norm(m[0], m[1]), gate: m[2], tuning: tuning)
+        return feedForward.adding(to: y, normalizedBy: norm(m[3], m[4]), gate: m[5], tuning: tuning)
     }
 }

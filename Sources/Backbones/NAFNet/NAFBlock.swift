@@ -16,8 +16,7 @@ public struct NAFBlock: Sendable {
     private let project: Convolution
     private let beta: ChannelScale
     private let norm2: ChannelNorm
-    private let widen: Convolution
-    private let narrow: Convolution
+    private let feedForward: FeedForward
     private let gamma: ChannelScale
     private let recomputation: Recomputation
 
@@ -43,8 +42,9 @@ public struct NAFBlock: Sendable {
         project = convolution("conv3", mixed / 2, c)
         beta = ChannelScale(scope, "beta", channels: c, form)
         norm2 = ChannelNorm(scope / "norm2", channels: c, epsilon: Self.epsilon, shape: normShape)
-        widen = convolution("conv4", c, fed)
-        narrow = convolution("conv5", fed / 2, c)
+        feedForward = FeedForward(
+            widen: convolution("conv4", c, fed), activation: .simpleGate,
+            narrow: convolution("conv5", fed / 2, c))
         gamma = ChannelScale(scope, "gamma", channels: c, form)
         recomputation = Recomputation(scope)
     }
@@ -61,17 +61,35 @@ public struct NAFBlock: Sendable {
     }
 
     private func result(_ x: Tensor, _ tuning: Tensor?, _ box: (height: Int, width: Int)?) -> Tensor {
-        var h = mix(expand(norm1(x), tuning: tuning), tuning: tuning, activation: .simpleGate)
-        h = attended(h, tuning: tuning, box: box)
-        let y = beta.add(project(h, tuning: tuning), to: x, tuning: tuning)
+        let y = mixed(x, tuning: tuning, box: box)
+        return feedForward.adding(
+            to: y, normalizedBy: norm2.rows, gate: gamma.factors(tuning), tuning: tuning)
+    }
 
-        h = narrow(widen(norm2(y), tuning: tuning).simpleGate(), tuning: tuning)
-        return gamma.add(h, to: y, tuning: tuning)
+    private func mixed(_ x: Tensor, tuning: Tensor?, box: (height: Int, width: Int)?) -> Tensor {
+        let (h, gate) = (expand(x, normalizedBy: norm1.rows, tuning: tuning), beta.factors(tuning))
+        guard !isLocal(box, h), let depthwise = mix.depthwise(tuning: tuning),
+            let attention = attention.channelAttention(isSigmoid: false, tuning: tuning),
+            let weights = project.pointwise(tuning: tuning)
+        else {
+            let gated = mix(h, tuning: tuning, activation: .simpleGate)
+            let branch = project(attended(gated, tuning: tuning, box: box), tuning: tuning)
+            return x.addingBranch(branch, gate: gate)
+        }
+        return x.addingAttended(
+            h, depthwise: depthwise, activation: .simpleGate, attention: attention, project: weights,
+            gate: gate)
+    }
+
+    /// Whether means are taken over less than the whole map.
+    private func isLocal(_ box: (height: Int, width: Int)?, _ h: Tensor) -> Bool {
+        guard let box else { return false }
+        return box.height < h.shape[1] || box.width < h.shape[2]
     }
 
     /// Simplified channel attention: each channel times an affine function of all channels' means.
     private func attended(_ h: Tensor, tuning: Tensor?, box: (height: Int, width: Int)?) -> Tensor {
-        if let box, box.height < h.shape[1] || box.width < h.shape[2] {
+        if let box, isLocal(box, h) {
             return h
                 * attention(h.localMean(kernelHeight: box.height, kernelWidth: box.width), tuning: tuning)
         }
@@ -94,15 +112,14 @@ private enum ChannelScale: Sendable {
         }
     }
 
-    func add(_ branch: Tensor, to x: Tensor, tuning: Tensor?) -> Tensor {
+    /// `[C]`, or `[N, C]` where each sample is tuned by itself.
+    func factors(_ tuning: Tensor?) -> Tensor {
         switch self {
-        case .fixed(let scale): return x.addingScaled(branch, by: scale.reshaped([x.shape.channels]))
+        case .fixed(let scale): return scale.reshaped([scale.elementCount])
         case .tunable(let parameter):
             guard let tuning else { preconditionFailure("a tunable block needs its tuning parameters") }
             let scale = parameter(tuning)
-            return scale.shape[0] == 1
-                ? x.addingScaled(branch, by: scale.reshaped([x.shape.channels]))
-                : x.addingGated(branch, gate: scale)
+            return scale.shape[0] == 1 ? scale.reshaped([scale.elementCount]) : scale
         }
     }
 }

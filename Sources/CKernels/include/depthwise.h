@@ -16,6 +16,9 @@ void sfumato_depthwise_pack(const float *weight, float *packed, int64_t channels
 /// Groups of rows of all images, in which the next two functions count.
 int64_t sfumato_depthwise_group_count(const struct sfumato_depthwise *d);
 
+/// How many image rows a group has, and the first of them, counted over all images.
+int64_t sfumato_depthwise_group_rows(const struct sfumato_depthwise *d, int64_t group, int64_t *first);
+
 /// The groups `begin`..<`end` of y = x ∗ weight + bias (null: none).
 void sfumato_depthwise_forward(const struct sfumato_depthwise *d, const float *x, const float *packed,
                                const float *bias, float *y, int64_t begin, int64_t end);

@@ -7,7 +7,8 @@
 void sfumato_layer_norm(const float *x, const float *scale, const float *shift, float *y, float *mean,
                         float *inverse_deviation, float epsilon, float base, int64_t rows, int64_t channels);
 
-/// dx from dy; adds Σ_r dy to d_shift and Σ_r dy·x̂ to d_scale when these are not null.
+/// dx from dy, plus `residual` unless that is null; adds Σ_r dy to d_shift and Σ_r dy·x̂ to d_scale when these are
+/// not null.
 void sfumato_layer_norm_backward(const float *x, const float *scale, const float *dy, const float *mean,
                                  const float *inverse_deviation, float *dx, float *d_scale, float *d_shift,
-                                 float base, int64_t rows, int64_t channels);
+                                 float base, const float *residual, int64_t rows, int64_t channels);

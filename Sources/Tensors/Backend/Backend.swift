@@ -44,7 +44,7 @@ struct ChannelLayout: Hashable {
 /// written in terms of these and never name a device, so a second device is a second conforming type.
 ///
 /// All buffers are dense, channels-last float32; a result never overlaps an operand unless stated.
-protocol Backend: AttentionBackend, Sendable {
+protocol Backend: AttentionBackend, RowFusionBackend, Sendable {
     // Element-wise families; `x` and `y` may be the same buffer.
     func unary(_ operation: UnaryOperation, _ x: Input, _ y: Output, count: Int)
     func unaryBackward(_ operation: UnaryOperation, _ x: Input, _ dy: Input, _ dx: Output, count: Int)
@@ -112,6 +112,10 @@ protocol Backend: AttentionBackend, Sendable {
         _ a: Input, transposeA: Bool, _ b: Input, transposeB: Bool, _ c: Output, m: Int, n: Int, k: Int,
         beta: Float)
 
+    /// y = x·wᵀ + bias with w [outputs, inputs], for a few rows of x: a row's result does not depend on the others.
+    func fewRowsProduct(
+        _ x: Input, _ w: Input, bias: Input?, _ y: Output, rows: Int, inputs: Int, outputs: Int)
+
     // Convolution. Weights are `[O, I/groups, kh, kw]`. A gate only where the geometry `suitsDepthwiseGate`.
     func convolution(
         _ geometry: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?,
@@ -120,6 +124,11 @@ protocol Backend: AttentionBackend, Sendable {
         _ geometry: ConvolutionGeometry, _ dy: Input, weight: WeightBuffer, _ dx: Output)
     func convolutionBackwardWeights(
         _ geometry: ConvolutionGeometry, _ x: Input, _ dy: Input, dWeight: Output, dBias: Output?)
+    /// With the sums of the activated results over each image, [batch, channels]: a GELU where the geometry
+    /// `suitsDepthwise`, a gate where it `suitsDepthwiseGate`.
+    func depthwiseConvolutionWithSums(
+        _ geometry: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?,
+        _ activation: ConvolutionActivation, _ y: Output, sums: Output)
 
     // The same on operands rounded to bfloat16, for every geometry that `suitsBFloat16`.
     func roundToBFloat16(_ x: Input, _ y: HalfOutput, count: Int)

@@ -123,7 +123,7 @@ extension CPUBackend {
                 sfumato_layer_norm_backward(
                     x + row * c, scale.map { $0 + sample * c }, dy + row * c, mean + row,
                     inverseDeviation + row,
-                    dx + row * c, nil, nil, scaleBase, Int64(count), Int64(c))
+                    dx + row * c, nil, nil, scaleBase, nil, Int64(count), Int64(c))
             }
         }
         // Both sums side by side: [samples, 2, channels].
@@ -131,7 +131,7 @@ extension CPUBackend {
         reduceRows(layout, vectors: 2, into: sums.floats()) { sample, row, count, sum in
             sfumato_layer_norm_backward(
                 x + row * c, scale.map { $0 + sample * c }, dy + row * c, mean + row, inverseDeviation + row,
-                dx + row * c, sum, sum + c, scaleBase, Int64(count), Int64(c))
+                dx + row * c, sum, sum + c, scaleBase, nil, Int64(count), Int64(c))
         }
         copyBlock(
             sums.floats(), sourceStride: 2 * c, dScale, targetStride: c, rows: layout.samples, columns: c)

@@ -16,16 +16,19 @@ final class ConvolutionPlanCache: Sendable {
 
     private let plans = Mutex<[Key: ConvolutionPlan]>([:])
 
+    /// - Parameter threads: that will run it.
     func plan(
         _ geometry: ConvolutionGeometry, _ kind: ConvolutionPlan.Kind, hasBias: Bool,
-        _ activation: ConvolutionActivation = .none, _ precision: ProductPrecision = .float32
+        _ activation: ConvolutionActivation = .none, _ precision: ProductPrecision = .float32,
+        threads: Int = ComputeThreads.count
     ) -> ConvolutionPlan {
         let key = Key(
             geometry: geometry, kind: kind, hasBias: hasBias, activation: activation,
-            precision: precision, threads: ComputeThreads.count)
+            precision: precision, threads: threads)
         return plans.withLock { plans in
             if let plan = plans[key] { return plan }
-            let plan = ConvolutionPlan(geometry, kind, hasBias: hasBias, activation, .floats(precision))
+            let plan = ConvolutionPlan(
+                geometry, kind, hasBias: hasBias, activation, .floats(precision), threads: threads)
             plans[key] = plan
             return plan
         }

@@ -51,6 +51,45 @@ extension CPUBackend {
         if activation == .gelu { unary(.gelu, y, y, count: count) }
     }
 
+    /// The convolution, its activation and the sums of the results over each image, group by group of rows while these are
+    /// in the cache. Sums are added in one order for any number of threads.
+    func depthwiseConvolutionWithSums(
+        _ g: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?,
+        _ activation: ConvolutionActivation, _ y: Output, sums: Output
+    ) {
+        let weights = packed(g, weight, flipped: false)
+        let isGated = activation == .simpleGate
+        let channels = isGated ? g.groups / 2 : g.groups
+        let groups = withUnsafePointer(to: g.depthwise) { Int(sfumato_depthwise_group_count($0)) }
+        let perImage = groups / max(1, g.batch)
+        let partial = Storage(byteCount: 4 * groups * channels)
+        forEachGroup(g) { shape, begin, end in
+            for group in begin..<end {
+                isGated
+                    ? sfumato_depthwise_forward_gated(shape, x, weights.floats(), bias, y, group, group + 1)
+                    : sfumato_depthwise_forward(shape, x, weights.floats(), bias, y, group, group + 1)
+                var first: Int64 = 0
+                let count = sfumato_depthwise_group_rows(shape, group, &first) * Int64(g.width)
+                let result = y + Int(first) * g.width * channels
+                let sum = partial.floats(offset: Int(group) * channels)
+                sum.update(repeating: 0, count: channels)
+                if activation == .gelu {
+                    sfumato_gelu_sum_rows(result, result, sum, count, Int64(channels))
+                } else {
+                    sfumato_sum_rows(result, nil, sum, count, Int64(channels))
+                }
+            }
+        }
+        for image in 0..<g.batch {
+            let sum = sums + image * channels
+            sum.update(repeating: 0, count: channels)
+            for group in image * perImage..<(image + 1) * perImage {
+                accumulate(partial.floats(offset: group * channels), into: sum, scale: 1, count: channels)
+            }
+        }
+        withExtendedLifetime((partial, weights)) {}
+    }
+
     func depthwiseBackwardData(_ g: ConvolutionGeometry, _ dy: Input, weight: WeightBuffer, _ dx: Output) {
         let weights = packed(g, weight, flipped: true)
         forEachGroup(g) { shape, begin, end in

@@ -66,6 +66,15 @@ struct CPUBackend: Backend {
         OneDNN.matrixProduct(a, transposeA, b, transposeB, c, m: m, n: n, k: k, beta: beta)
     }
 
+    func fewRowsProduct(
+        _ x: Input, _ w: Input, bias: Input?, _ y: Output, rows: Int, inputs: Int, outputs: Int
+    ) {
+        parallelFor(outputs, grain: max(8, Self.grain * 4 / max(1, inputs * rows))) { begin, end in
+            sfumato_few_rows_product(
+                x, w, bias, y, Int64(rows), Int64(inputs), Int64(outputs), Int64(begin), Int64(end))
+        }
+    }
+
     func pixelUnshuffle(_ x: Input, _ y: Output, rows: Int, width: Int, channels: Int, factor: Int) {
         parallelFor(rows, grain: 1) { begin, end in
             sfumato_pixel_unshuffle(

@@ -63,6 +63,18 @@ enum OneDNN {
         return result
     }
 
+    /// Attributes of a primitive that adds to its target instead of overwriting it; the caller destroys them.
+    static func addingAttributes() -> dnnl_primitive_attr_t? {
+        var result: dnnl_primitive_attr_t?
+        check(dnnl_primitive_attr_clone(&result, attributes), "attributes")
+        var operations: dnnl_post_ops_t?
+        check(dnnl_post_ops_create(&operations), "post-operations")
+        check(dnnl_post_ops_append_sum(operations, 1), "a sum")
+        check(dnnl_primitive_attr_set_post_ops(result, operations), "post-operations")
+        dnnl_post_ops_destroy(operations)
+        return result
+    }
+
     static func check(_ status: dnnl_status_t, _ what: @autoclosure () -> String) {
         precondition(status == dnnl_success, "oneDNN refused \(what()): status \(status.rawValue)")
     }
@@ -101,6 +113,20 @@ enum OneDNN {
             transposeA ? 84 : 78, transposeB ? 84 : 78, dnnl_dim_t(m), dnnl_dim_t(n), dnnl_dim_t(k), scale, a,
             dnnl_dim_t(strideA), b, dnnl_dim_t(strideB), beta, c, dnnl_dim_t(strideC))
         check(status, "a strided matrix product \(m)×\(k)×\(n)")
+    }
+
+    /// c += aᵀ·b with a [rows, outputs] and b [rows, inputs], c [outputs, inputs]; the first time c is overwritten.
+    static func addOuterProducts(
+        _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, into c: Output, rows: Int, outputs: Int, inputs: Int,
+        _ precision: ProductPrecision, isFirst: Bool
+    ) {
+        if precision == .float32 {
+            return matrixProduct(
+                a.assumingMemoryBound(to: Float.self), true, b.assumingMemoryBound(to: Float.self), false, c,
+                m: outputs, n: inputs, k: rows, beta: isFirst ? 0 : 1)
+        }
+        if isFirst { c.update(repeating: 0, count: outputs * inputs) }
+        OuterProductPlanCache.shared.plan(rows: rows, outputs: outputs, inputs: inputs).add(a, b, into: c)
     }
 
     static func descriptor(
@@ -142,7 +168,7 @@ enum OneDNN {
 /// threads running one primitive would compute in the same memory.
 final class Primitive: @unchecked Sendable {
     private let primitive: dnnl_primitive_t?
-    private let scratchpad: dnnl_memory_desc_t
+    fileprivate let scratchpad: dnnl_memory_desc_t
     private let scratchpadByteCount: Int
 
     /// Takes over the descriptor.
@@ -158,9 +184,18 @@ final class Primitive: @unchecked Sendable {
 
     deinit { dnnl_primitive_destroy(primitive) }
 
+    fileprivate func makeScratch() -> Storage? {
+        scratchpadByteCount > 0 ? Storage(byteCount: scratchpadByteCount) : nil
+    }
+
+    fileprivate func execute(_ arguments: [dnnl_exec_arg_t]) {
+        OneDNN.check(
+            dnnl_primitive_execute(primitive, OneDNN.stream, Int32(arguments.count), arguments), "to run")
+    }
+
     /// Runs on buffers given with their argument number and layout.
     func run(_ buffers: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer)]) {
-        let scratch = scratchpadByteCount > 0 ? Storage(byteCount: scratchpadByteCount) : nil
+        let scratch = makeScratch()
         let arguments = buffers + (scratch.map { [(DNNL_ARG_SCRATCHPAD, scratchpad, $0.pointer)] } ?? [])
         withUnsafeTemporaryAllocation(of: dnnl_exec_arg_t.self, capacity: arguments.count) { list in
             for (i, (number, layout, pointer)) in arguments.enumerated() {
@@ -176,6 +211,57 @@ final class Primitive: @unchecked Sendable {
             for argument in list { dnnl_memory_destroy(argument.memory) }
         }
         withExtendedLifetime(scratch) {}
+    }
+}
+
+/// A primitive on buffers that are named once and change their place from call to call: a call makes no memory. For one
+/// thread at a time.
+final class PreparedPrimitive {
+    private let primitive: Primitive
+    private let memories: [dnnl_memory_t?]
+    private let arguments: [dnnl_exec_arg_t]
+    private let scratch: Storage?
+
+    /// - Parameter buffers: argument numbers, layouts, and the place of those that stay.
+    fileprivate init(
+        _ primitive: Primitive, _ buffers: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer?)]
+    ) {
+        self.primitive = primitive
+        scratch = primitive.makeScratch()
+        let all = buffers + (scratch.map { [(DNNL_ARG_SCRATCHPAD, primitive.scratchpad, $0.pointer)] } ?? [])
+        memories = all.map { _, layout, pointer in
+            var memory: dnnl_memory_t?
+            withUnsafePointer(to: layout) {
+                OneDNN.check(dnnl_memory_create(&memory, $0, OneDNN.engine, pointer), "a buffer")
+            }
+            return memory
+        }
+        arguments = zip(all, memories).map { dnnl_exec_arg_t(arg: $0.0, memory: $1) }
+    }
+
+    deinit { for memory in memories { dnnl_memory_destroy(memory) } }
+
+    /// Moves a buffer.
+    fileprivate func place(_ index: Int, _ pointer: UnsafeMutableRawPointer) {
+        OneDNN.check(dnnl_memory_set_data_handle(memories[index], pointer), "a buffer's place")
+    }
+
+    fileprivate func run() { primitive.execute(arguments) }
+}
+
+/// A convolution or its gradient of the input, with its weights, on buffers of a caller.
+final class PreparedConvolution {
+    private let primitive: PreparedPrimitive
+    private let weights: Storage
+
+    fileprivate init(_ primitive: PreparedPrimitive, _ weights: Storage) {
+        (self.primitive, self.weights) = (primitive, weights)
+    }
+
+    func callAsFunction(_ x: UnsafeRawPointer, _ y: Output) {
+        primitive.place(0, UnsafeMutableRawPointer(mutating: x))
+        primitive.place(1, UnsafeMutableRawPointer(y))
+        primitive.run()
     }
 }
 
@@ -215,10 +301,12 @@ final class ConvolutionPlan: @unchecked Sendable {
     private let reorder: Primitive?
     let implementation: String
 
-    /// - Parameter operands: what comes out is float32.
+    /// - Parameters:
+    ///   - operands: of the products; what comes out is float32.
+    ///   - threads: that will run it.
     init(
         _ g: ConvolutionGeometry, _ kind: Kind, hasBias: Bool, _ activation: ConvolutionActivation = .none,
-        _ operands: Operands = .floats(.float32)
+        _ operands: Operands = .floats(.float32), threads: Int = ComputeThreads.count
     ) {
         self.kind = kind
         let operand = operands.source
@@ -241,6 +329,9 @@ final class ConvolutionPlan: @unchecked Sendable {
 
         let attributes = OneDNN.attributes(activation, scales: operands.scales)
         defer { dnnl_primitive_attr_destroy(attributes) }
+        // Weights are packed on all threads, whoever multiplies by them.
+        let available = ComputeThreads.count
+        ComputeThreads.setCount(threads)
         let descriptor = Self.primitiveDescriptor(
             g, kind, attributes, source: source, weight: anyWeight, bias: hasBias ? bias : nil,
             target: target, operand: operand)
@@ -252,6 +343,7 @@ final class ConvolutionPlan: @unchecked Sendable {
         packedLayout = PackedLayouts.shared.identifier(packed)
 
         primitive = Primitive(descriptor, "a convolution \(g)")
+        ComputeThreads.setCount(available)
         reorder =
             kind == .backwardWeights
             ? OneDNN.reorder(from: packed, to: plainWeight) : OneDNN.reorder(from: plainWeight, to: packed)
@@ -314,34 +406,59 @@ final class ConvolutionPlan: @unchecked Sendable {
     }
 
     /// The weights in this plan's layout, packed once and kept beside them until they change.
-    private func packed(_ weight: WeightBuffer) -> UnsafeMutableRawPointer {
-        let plain = UnsafeMutableRawPointer(mutating: weight.pointer)
-        guard let reorder else { return plain }
+    private func packed(_ weight: WeightBuffer) -> Storage {
+        guard let reorder else { return weight.storage }
         let key = PackKey(layout: packedLayout, offset: weight.offset)
         return weight.storage.packed(key) {
             let result = Storage(byteCount: packedByteCount)
-            reorder.run([(DNNL_ARG_FROM, plainWeight, plain), (DNNL_ARG_TO, packedWeight, result.pointer)])
+            reorder.run([
+                (DNNL_ARG_FROM, plainWeight, UnsafeMutableRawPointer(mutating: weight.pointer)),
+                (DNNL_ARG_TO, packedWeight, result.pointer),
+            ])
             return result
-        }.pointer
+        }
+    }
+
+    private func pointer(_ packed: Storage, _ weight: WeightBuffer) -> UnsafeMutableRawPointer {
+        reorder == nil ? UnsafeMutableRawPointer(mutating: weight.pointer) : packed.pointer
+    }
+
+    /// This convolution, or its gradient of the input, for many calls by one thread.
+    func prepared(_ weight: WeightBuffer, _ biasValues: Input?) -> PreparedConvolution {
+        precondition(kind != .backwardWeights, "a gradient of weights has none to prepare")
+        let packed = packed(weight)
+        var buffers: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer?)] =
+            kind == .forward
+            ? [(DNNL_ARG_SRC, source, nil), (DNNL_ARG_DST, target, nil)]
+            : [(DNNL_ARG_DIFF_DST, target, nil), (DNNL_ARG_DIFF_SRC, source, nil)]
+        buffers.append((DNNL_ARG_WEIGHTS, packedWeight, pointer(packed, weight)))
+        if kind == .forward, let biasValues {
+            buffers.append((DNNL_ARG_BIAS, bias, UnsafeMutableRawPointer(mutating: biasValues)))
+        }
+        return PreparedConvolution(PreparedPrimitive(primitive, buffers), packed)
     }
 
     func forward(_ x: UnsafeRawPointer, _ weight: WeightBuffer, _ biasValues: Input?, _ y: Output) {
+        let packed = packed(weight)
         var arguments: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer)] = [
             (DNNL_ARG_SRC, source, UnsafeMutableRawPointer(mutating: x)),
-            (DNNL_ARG_WEIGHTS, packedWeight, packed(weight)),
+            (DNNL_ARG_WEIGHTS, packedWeight, pointer(packed, weight)),
             (DNNL_ARG_DST, target, UnsafeMutableRawPointer(y)),
         ]
         if let biasValues {
             arguments.append((DNNL_ARG_BIAS, bias, UnsafeMutableRawPointer(mutating: biasValues)))
         }
         primitive.run(arguments)
+        withExtendedLifetime(packed) {}
     }
 
     func backwardData(_ dy: UnsafeRawPointer, _ weight: WeightBuffer, _ dx: Output) {
+        let packed = packed(weight)
+        defer { withExtendedLifetime(packed) {} }
         primitive.run(
             [
                 (DNNL_ARG_DIFF_DST, target, UnsafeMutableRawPointer(mutating: dy)),
-                (DNNL_ARG_WEIGHTS, packedWeight, packed(weight)),
+                (DNNL_ARG_WEIGHTS, packedWeight, pointer(packed, weight)),
                 (DNNL_ARG_DIFF_SRC, source, UnsafeMutableRawPointer(dx)),
             ])
     }

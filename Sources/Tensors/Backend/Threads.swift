@@ -17,15 +17,22 @@ public enum ComputeThreads {
     /// operation divided: nobody waits at the end of each operation.
     public static func concurrently(_ count: Int, _ body: (Int) -> Void) {
         let next = Atomic(0)
-        parallelFor(min(count, self.count), grain: 1) { _, _ in
-            let previous = self.count
-            setCount(1)
-            defer { setCount(previous) }
+        each(min(count, self.count)) { _ in
             while true {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard index < count else { return }
                 body(index)
             }
+        }
+    }
+
+    /// Calls `body` once on each of the pool's first threads, with its number; operations started there use one thread.
+    static func each(_ count: Int, _ body: (Int) -> Void) {
+        parallelFor(count, grain: 1) { begin, end in
+            let previous = self.count
+            setCount(1)
+            defer { setCount(previous) }
+            for worker in begin..<end { body(worker) }
         }
     }
 }

@@ -14,17 +14,19 @@ extension Tensor {
         let (x, w) = (detached, weight.detached)
         let y = Tensor.uninitialized(Shape(shape.extents.dropLast() + [outputs]))
         let isRecorded = isTracked || weight.isTracked || bias?.isTracked == true
-        // The library sums in another order for one row than for several. One at a time, few rows (the vectors of a
-        // small batch) give what each gives alone, which sampling relies on to take rows together.
-        let height = isRecorded || rows > 16 ? max(1, rows) : 1
-        for row in stride(from: 0, to: rows, by: height) {
-            backend.matrixProduct(
-                x.base + row * inputs, transposeA: false, w.base, transposeB: true,
-                y.mutableBase + row * outputs, m: height, n: outputs, k: inputs, beta: 0)
-        }
         let flat = ChannelLayout(samples: 1, rows: rows, channels: outputs)
-        if let bias {
-            backend.channelBinary(.add, y.base, bias.base, y.mutableBase, layout: flat, perSample: false)
+        if !isRecorded, rows <= 16 {
+            // Few rows (the vectors of a small batch) give what each gives alone, which sampling relies on to take rows
+            // together; the library sums in another order for one row than for several.
+            backend.fewRowsProduct(
+                x.base, w.base, bias: bias?.base, y.mutableBase, rows: rows, inputs: inputs, outputs: outputs)
+        } else {
+            backend.matrixProduct(
+                x.base, transposeA: false, w.base, transposeB: true, y.mutableBase, m: rows, n: outputs,
+                k: inputs, beta: 0)
+            if let bias {
+                backend.channelBinary(.add, y.base, bias.base, y.mutableBase, layout: flat, perSample: false)
+            }
         }
         return y.recorded([self, weight] + (bias.map { [$0] } ?? [])) { gradient, wanted in
             var result: [Tensor?] = [nil, nil]

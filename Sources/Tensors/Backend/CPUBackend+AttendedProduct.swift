@@ -1,0 +1,69 @@
+import CKernels
+
+extension CPUBackend {
+    func attendedProduct(
+        activated: Input, _ o: AttendedOperands, _ r: Input, branch: Output?, _ y: Output,
+        layout: ChannelLayout
+    ) {
+        let (c, inputs) = (layout.channels, o.project.inputs)
+        let blocks = RowBlocks(layout, width: c + inputs)
+        let product = RowProduct(o.project, .forward, blocks)
+        blocks.share { worker, waiting in
+            let attended = Storage(byteCount: 4 * blocks.rowLimit * inputs)
+            let own = branch == nil ? Storage(byteCount: 4 * blocks.rowLimit * c) : nil
+            let rounded = RowRounding(capacity: blocks.rowLimit * inputs, o.project.precision)
+            while let block = waiting.next() {
+                let rows = blocks.rows(block)
+                let (first, count) = (rows.lowerBound, rows.count)
+                blocks.eachSegment(block) { _, sample, row, count in
+                    sfumato_channel_binary(
+                        .init(BinaryOperation.multiply.rawValue), activated + (first + row) * inputs,
+                        o.factor[sample], attended.floats(offset: row * inputs), Int64(count), Int64(inputs))
+                }
+                let result = own?.floats() ?? branch.map { $0 + first * c } ?? y
+                product(
+                    rounded(attended.floats(), count: count * inputs), result, rows: count, worker: worker)
+                addGated(r, result, o.gate, y, blocks, block: block)
+            }
+            withExtendedLifetime((attended, own, rounded)) {}
+        }
+    }
+
+    func attendedProductBackward(
+        _ u: Input, _ o: AttendedOperands, branch: Input, _ dy: Input, _ gradients: AttendedGradients,
+        layout: ChannelLayout
+    ) {
+        let (c, inputs) = (layout.channels, o.project.inputs)
+        let blocks = RowBlocks(layout, width: c + 2 * inputs, minimum: 128)
+        let product = RowProduct(o.project, .backwardData, blocks)
+        let weights = WeightGradientSum(o.project, into: gradients.project.weight, blocks)
+        let (factors, gates) = (blocks.sums(width: inputs), blocks.sums(width: 2 * c))
+        blocks.divide { worker, waiting in
+            let limit = blocks.rowLimit
+            let (ends, attended) = (Storage(byteCount: 4 * limit * c), Storage(byteCount: 4 * limit * inputs))
+            let rounded = RowRounding(capacity: limit * inputs, o.project.precision)
+            let roundedGradient = RowRounding(capacity: limit * c, o.project.precision)
+            while let block = waiting.next() {
+                let rows = blocks.rows(block)
+                let (first, count) = (rows.lowerBound, rows.count)
+                gateBackward(dy, branch, o.gate, ends.floats(), sums: gates, blocks, block: block)
+                let dBranch = roundedGradient(ends.floats(), count: count * c)
+                let dAttended = gradients.attended + first * inputs
+                product(dBranch, dAttended, rows: count, worker: worker)
+                blocks.eachSegment(block) { segment, sample, row, count in
+                    sfumato_scaled_again(
+                        u + (first + row) * inputs, o.isGELU ? 1 : 0, o.factor[sample],
+                        dAttended + row * inputs, attended.floats(offset: row * inputs),
+                        factors.floats(offset: segment * inputs), Int64(count), Int64(inputs))
+                }
+                weights.add(
+                    dBranch, rounded(attended.floats(), count: count * inputs), rows: count, worker: worker)
+            }
+            withExtendedLifetime((ends, attended, rounded, roundedGradient)) {}
+        }
+        weights.finish()
+        blocks.reduce(
+            factors, stride: inputs, width: inputs, isShared: o.factor.stride == 0, into: gradients.factor)
+        reduceGate(gates, o.gate, gate: gradients.gate, bias: gradients.project.bias, blocks)
+    }
+}

@@ -1,0 +1,155 @@
+import CKernels
+
+extension CPUBackend {
+    func normalizedProduct(
+        _ x: Input, _ norm: RowNorm, _ statistics: RowStatistics, _ project: PointwiseOperand, _ y: Output,
+        layout: ChannelLayout
+    ) {
+        let (inputs, outputs) = (project.inputs, project.outputs)
+        let blocks = RowBlocks(layout, width: inputs + outputs)
+        let product = RowProduct(project, .forward, blocks)
+        blocks.share { worker, waiting in
+            let normal = Storage(byteCount: 4 * blocks.rowLimit * inputs)
+            let rounded = RowRounding(capacity: blocks.rowLimit * inputs, project.precision)
+            while let block = waiting.next() {
+                let rows = blocks.rows(block)
+                normalize(x, norm, statistics, normal.floats(), blocks, block: block)
+                product(
+                    rounded(normal.floats(), count: rows.count * inputs), y + rows.lowerBound * outputs,
+                    rows: rows.count, worker: worker)
+            }
+            withExtendedLifetime((normal, rounded)) {}
+        }
+    }
+
+    func normalizedProductBackward(
+        _ x: Input, _ norm: RowNorm, _ statistics: RowStatistics, _ project: PointwiseOperand, _ dy: Input,
+        _ dx: Output, dScale: Output, dShift: Output, _ gradient: PointwiseGradient, layout: ChannelLayout
+    ) {
+        let (inputs, outputs) = (project.inputs, project.outputs)
+        let blocks = RowBlocks(layout, width: inputs + outputs, minimum: 128)
+        let product = RowProduct(project, .backwardData, blocks)
+        let weights = WeightGradientSum(project, into: gradient.weight, blocks)
+        let (biases, vectors) = (blocks.sums(width: outputs), blocks.sums(width: 2 * inputs))
+        blocks.divide { worker, waiting in
+            let normal = Storage(byteCount: 4 * blocks.rowLimit * inputs)
+            let rounded = RowRounding(capacity: blocks.rowLimit * inputs, project.precision)
+            let roundedResult = RowRounding(capacity: blocks.rowLimit * outputs, project.precision)
+            while let block = waiting.next() {
+                let rows = blocks.rows(block)
+                let (count, dResult) = (rows.count, dy + rows.lowerBound * outputs)
+                sumSegments(dResult, channels: outputs, biases, blocks, block: block)
+                normalizeAgain(x, norm, statistics, normal.floats(), blocks, block: block)
+                let operand = roundedResult(dResult, count: count * outputs)
+                weights.add(
+                    operand, rounded(normal.floats(), count: count * inputs), rows: count, worker: worker)
+                product(operand, normal.floats(), rows: count, worker: worker)
+                normalizeBackward(
+                    x, norm, statistics, normal.floats(), residual: nil, dx, sums: vectors, blocks,
+                    block: block)
+            }
+            withExtendedLifetime((normal, rounded, roundedResult)) {}
+        }
+        weights.finish()
+        blocks.reduce(biases, stride: outputs, width: outputs, isShared: true, into: gradient.bias)
+        reduceNorm(vectors, norm, scale: dScale, shift: dShift, blocks)
+    }
+}
+
+// Parts of what is done to a block.
+extension CPUBackend {
+    /// Normalises the rows of a block, each segment by its sample's vectors.
+    /// - Parameter statistics: of all rows.
+    func normalize(
+        _ x: Input, _ norm: RowNorm, _ statistics: RowStatistics, _ y: Output, _ blocks: RowBlocks, block: Int
+    ) {
+        let (c, first) = (blocks.layout.channels, blocks.rows(block).lowerBound)
+        blocks.eachSegment(block) { _, sample, row, count in
+            let all = first + row
+            sfumato_layer_norm(
+                x + all * c, norm.scale[sample], norm.shift[sample], y + row * c, statistics.mean + all,
+                statistics.inverseDeviation + all, norm.epsilon, norm.base, Int64(count), Int64(c))
+        }
+    }
+
+    /// The same from statistics found before.
+    func normalizeAgain(
+        _ x: Input, _ norm: RowNorm, _ statistics: RowStatistics, _ y: Output, _ blocks: RowBlocks, block: Int
+    ) {
+        let (c, first) = (blocks.layout.channels, blocks.rows(block).lowerBound)
+        blocks.eachSegment(block) { _, sample, row, count in
+            let all = first + row
+            sfumato_layer_norm_again(
+                x + all * c, statistics.mean + all, statistics.inverseDeviation + all, norm.scale[sample],
+                norm.shift[sample], norm.base, y + row * c, Int64(count), Int64(c))
+        }
+    }
+
+    /// dx of all rows from the gradient `dy` of a block's normalised rows.
+    /// - Parameters:
+    ///   - residual: of all rows, added to dx; nil for nothing.
+    ///   - sums: [segments, 2, channels], of the gradients of scale and shift.
+    func normalizeBackward(
+        _ x: Input, _ norm: RowNorm, _ statistics: RowStatistics, _ dy: Input, residual: Input?, _ dx: Output,
+        sums: Storage, _ blocks: RowBlocks, block: Int
+    ) {
+        let (c, first) = (blocks.layout.channels, blocks.rows(block).lowerBound)
+        blocks.eachSegment(block) { segment, sample, row, count in
+            let (all, sum) = (first + row, sums.floats(offset: 2 * segment * c))
+            sfumato_layer_norm_backward(
+                x + all * c, norm.scale[sample], dy + row * c, statistics.mean + all,
+                statistics.inverseDeviation + all, dx + all * c, sum, sum + c, norm.base,
+                residual.map { $0 + all * c }, Int64(count), Int64(c))
+        }
+    }
+
+    /// The gradients of a normalisation's vectors from the sums of its segments.
+    func reduceNorm(_ sums: Storage, _ norm: RowNorm, scale: Output, shift: Output, _ blocks: RowBlocks) {
+        blocks.reducePairs(
+            sums, width: blocks.layout.channels, (scale, norm.scale.stride == 0),
+            (shift, norm.shift.stride == 0))
+    }
+
+    /// Adds the sums of a block's rows to those of its segments.
+    func sumSegments(_ x: Input, channels: Int, _ sums: Storage, _ blocks: RowBlocks, block: Int) {
+        blocks.eachSegment(block) { segment, _, row, count in
+            sfumato_sum_rows(
+                x + row * channels, nil, sums.floats(offset: segment * channels), Int64(count),
+                Int64(channels))
+        }
+    }
+
+    /// y = r + gate·branch, where `branch` has the block's rows and the others all.
+    func addGated(
+        _ r: Input, _ branch: Input, _ gate: RowVectors, _ y: Output, _ blocks: RowBlocks, block: Int
+    ) {
+        let (c, first) = (blocks.layout.channels, blocks.rows(block).lowerBound)
+        blocks.eachSegment(block) { _, sample, row, count in
+            let all = (first + row) * c
+            sfumato_channel_scale_add(
+                r + all, gate[sample], branch + row * c, y + all, Int64(count), Int64(c))
+        }
+    }
+
+    /// The gradient of a gated branch on a block's rows.
+    /// - Parameter sums: [segments, 2, channels], of the gradients of the gate and of a bias within the branch.
+    func gateBackward(
+        _ dy: Input, _ branch: Input, _ gate: RowVectors, _ dBranch: Output, sums: Storage,
+        _ blocks: RowBlocks, block: Int
+    ) {
+        let (c, first) = (blocks.layout.channels, blocks.rows(block).lowerBound)
+        blocks.eachSegment(block) { segment, sample, row, count in
+            let (all, sum) = ((first + row) * c, sums.floats(offset: 2 * segment * c))
+            sfumato_gated_residual_backward(
+                dy + all, branch + all, gate[sample], dBranch + row * c, sum, sum + c, Int64(count), Int64(c))
+        }
+    }
+
+    /// The gradients of a gate's vectors and of the bias behind it from the sums of the segments.
+    func reduceGate(
+        _ sums: Storage, _ gate: RowVectors, gate dGate: Output, bias: Output, _ blocks: RowBlocks
+    ) {
+        blocks.reducePairs(
+            sums, width: blocks.layout.channels, (dGate, gate.stride == 0), (bias, true))
+    }
+}
