@@ -10,7 +10,13 @@ public final class Storage: @unchecked Sendable {
     public let pointer: UnsafeMutableRawPointer
     public let byteCount: Int
     private let capacity: Int
-    private let packs = Mutex<[PackKey: Storage]>([:])
+    private let derived = Mutex(Derived())
+
+    private struct Derived {
+        var packs: [PackKey: Storage] = [:]
+        /// Operations prepared on these contents that nobody uses at the moment.
+        var prepared: [PreparedKey: [PreparedConvolution]] = [:]
+    }
 
     public init(byteCount: Int) {
         self.byteCount = byteCount
@@ -21,16 +27,26 @@ public final class Storage: @unchecked Sendable {
 
     /// A derived form of these contents (weights in a kernel's layout), made once and kept until they change.
     func packed(_ key: PackKey, make: () -> Storage) -> Storage {
-        packs.withLock { packs in
-            if let pack = packs[key] { return pack }
+        derived.withLock { derived in
+            if let pack = derived.packs[key] { return pack }
             let pack = make()
-            packs[key] = pack
+            derived.packs[key] = pack
             return pack
         }
     }
 
+    /// An operation on these contents that was prepared and given back, or nil when all are in use.
+    func takePrepared(_ key: PreparedKey) -> PreparedConvolution? {
+        derived.withLock { $0.prepared[key]?.popLast() }
+    }
+
+    /// For the next one who needs it.
+    func givePrepared(_ operation: PreparedConvolution, _ key: PreparedKey) {
+        derived.withLock { $0.prepared[key, default: []].append(operation) }
+    }
+
     /// To be called after every write in place: derived forms are made anew.
-    func contentsChanged() { packs.withLock { $0.removeAll() } }
+    func contentsChanged() { derived.withLock { $0 = Derived() } }
 
     public func floats(offset: Int = 0) -> UnsafeMutablePointer<Float> {
         pointer.assumingMemoryBound(to: Float.self) + offset
@@ -41,6 +57,14 @@ public final class Storage: @unchecked Sendable {
 struct PackKey: Hashable {
     var layout: Int
     var offset: Int
+}
+
+/// Which operation on a storage's contents: its plan, where in the storage the weights begin, and the bias.
+struct PreparedKey: Hashable, Sendable {
+    var plan: ObjectIdentifier
+    var offset: Int
+    /// Its address; 0 for none.
+    var bias: Int
 }
 
 /// Freed blocks by size class, so that a training or sampling step that repeats its shapes never asks the

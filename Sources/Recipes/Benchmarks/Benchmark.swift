@@ -21,21 +21,7 @@ public struct Benchmark {
     /// - Throws: errors of reading them.
     public init(configs: [String], recipe: String? = nil, precision: ProductPrecision = .float32) throws {
         self.precision = precision
-        var cases: [BenchmarkCase?] = []
-        if configs.isEmpty, let model = DiCoPreset.small.configuration.map(ModelSettings.dico) {
-            var configuration = TrainingConfiguration(model: model, data: .defaults)
-            (configuration.objective, configuration.batchSize) = (.ddpm(.defaults), 8)
-            configuration.precision = precision
-            let size = configuration.data.size
-            for isRowwise in [false, true] {
-                cases.append(
-                    .forward(
-                        "DiCo-S 4×32×32", model, size: size, batch: 16, rowwise: isRowwise,
-                        precision: precision))
-            }
-            cases.append(.trainingStep("DiCo-S 4×32×32", configuration))
-            cases += BenchmarkCase.denoisers(precision)
-        }
+        var cases: [BenchmarkCase?] = configs.isEmpty ? BenchmarkCase.standard(precision) : []
         for path in configs {
             if let group = BenchmarkCase.Group(rawValue: path) {
                 cases += group.cases
@@ -62,15 +48,7 @@ public struct Benchmark {
             )
             cases.append(.trainingStep(name, configuration))
         }
-        if let recipe, fileExists(recipe) {
-            let settings = try SamplingRecipe(recipeFile: recipe, overrides: [])
-            if let path = settings.checkpoint {
-                let plan = try GenerationPlan(
-                    model: try LoadedModel(path: path, precision: precision), recipe: settings,
-                    seeds: (0..<16).map { UInt64($0) })
-                cases.append(.sampling(splitPath(path).name, plan))
-            }
-        }
+        if let recipe, fileExists(recipe) { cases += try BenchmarkCase.shipped(recipe, precision) }
         self.cases = cases.compactMap({ $0 })
     }
 
@@ -78,7 +56,10 @@ public struct Benchmark {
     public func run(status: (String) -> Void) throws -> BenchmarkResults {
         status("matrix product")
         var results = BenchmarkResults(threads: ComputeThreads.count, precision: precision)
-        results.matrixProduct = MachineLimits.matrixProduct(seconds: 1, precision)
+        for precision in ProductPrecision.allCases where precision.isAvailable {
+            results.products[precision.rawValue] = MachineLimits.matrixProduct(seconds: 1, precision)
+        }
+        results.products[BenchmarkResults.integers] = MachineLimits.integerProduct(seconds: 1)
         results.copyBandwidth = MachineLimits.copyBandwidth()
         for benchmark in cases {
             status(benchmark.name)
@@ -128,9 +109,13 @@ public struct BenchmarkResults: Sendable {
 
     public var threads: Int
     public var precision: ProductPrecision
-    public var matrixProduct = 0.0
+    /// GFLOP/s of a large matrix product, by the precision of its factors; `integers` among them.
+    public var products: [String: Double] = [:]
     public var copyBandwidth = 0.0
     public var rows: [Row] = []
+
+    /// The name of 8-bit integers among `products`.
+    public static let integers = "int8"
 
     public init(threads: Int, precision: ProductPrecision = .float32) {
         (self.threads, self.precision) = (threads, precision)
@@ -140,7 +125,12 @@ public struct BenchmarkResults: Sendable {
         var table = TextTable([
             "case, \(threads) threads, \(precision.rawValue)", "ms", "images/s", "GFLOP/s", "of peak", "MB",
         ])
-        table.add(["matrix product", "", "", TextTable.fixed(matrixProduct, digits: 1), "100 %"])
+        for (name, rate) in products.sorted(by: { $0.value < $1.value }) {
+            let isOwn = name == precision.rawValue
+            table.add([
+                "matrix product, \(name)", "", "", TextTable.fixed(rate, digits: 1), isOwn ? "100 %" : "",
+            ])
+        }
         for row in rows {
             let isCounted = row.gigaflops > 0
             table.add([
@@ -158,7 +148,7 @@ public struct BenchmarkResults: Sendable {
     public var json: JSONValue {
         [
             "threads": .integer(threads), "precision": .string(precision.rawValue),
-            "matrixProductGigaflops": .number(matrixProduct),
+            "matrixProductGigaflops": .object(products.mapValues { .number($0) }),
             "copyGigabytesPerSecond": .number(copyBandwidth),
             "cases": .array(
                 rows.map {

@@ -9,13 +9,22 @@ extension BenchmarkCase {
         grids.flatMap { grid in [false, true].map { linearAttention(grid, isTraining: $0) } }
     }
 
+    /// The two sizes that other programs are compared at.
+    static func comparedAttention(_ precision: ProductPrecision) -> [BenchmarkCase] {
+        [TokenGrid(32, 32), TokenGrid(64, 64)].flatMap { grid in
+            [false, true].map { linearAttention(grid, isTraining: $0, precision) }
+        }
+    }
+
     static var softmaxAttention: [BenchmarkCase] {
         grids.flatMap { grid in [false, true].map { softmaxAttention(grid, isTraining: $0) } }
     }
 
     /// LINA's mixer: division form, depthwise convolution, gates on keys and values.
-    static func linearAttention(_ grid: TokenGrid, isTraining: Bool) -> BenchmarkCase {
-        attention("linear", grid, core: 2 * width / heads + 25, isTraining: isTraining) { scope in
+    static func linearAttention(
+        _ grid: TokenGrid, isTraining: Bool, _ precision: ProductPrecision = .float32
+    ) -> BenchmarkCase {
+        attention("linear", grid, core: 2 * width / heads + 25, isTraining: isTraining, precision) { scope in
             var linear = LinearAttentionConfiguration(heads: heads)
             (linear.locality, linear.gate) = (.depthwise, .keysAndValues)
             linear.gateTable = GateTable(height: grid.height, width: grid.width)
@@ -33,6 +42,7 @@ extension BenchmarkCase {
     /// - Parameter core: multiply–accumulates for each channel of a token, beside the projections'.
     private static func attention(
         _ name: String, _ grid: TokenGrid, core: Int, isTraining: Bool,
+        _ precision: ProductPrecision = .float32,
         make: @escaping @Sendable (Scope) -> any TokenMixer
     ) -> BenchmarkCase {
         let count = grid.count
@@ -42,7 +52,8 @@ extension BenchmarkCase {
                 "\(name) attention, \(count) tokens, width \(width), \(isTraining ? "training" : "forward")",
             imageCount: 1, multiplyAccumulates: (isTraining ? 3 : 1) * operations
         ) {
-            let store = ParameterStore(.initialized(seed: 1), isTracked: isTraining)
+            let store = ParameterStore(
+                .initialized(seed: 1), isTracked: isTraining, precision: precision)
             let mixer = make(store.scope)
             let tokens = RandomStream(seed: 5).normals([1, count, width])
             let layout = TokenLayout(grid: grid)

@@ -10,7 +10,7 @@ extension BenchmarkCase {
 
     private static let dimensions = 2048
 
-    private static func inception(batch: Int) -> BenchmarkCase {
+    static func inception(batch: Int) -> BenchmarkCase {
         BenchmarkCase(
             name: "Inception-v3, \(batch) images of 299×299", imageCount: batch,
             // Convolutions at 299×299; pooling is not counted.

@@ -1,3 +1,4 @@
+import Archives
 import Layers
 import Tensors
 import Training
@@ -14,6 +15,41 @@ struct BenchmarkCase {
 }
 
 extension BenchmarkCase {
+    /// What is timed where nothing else is asked for: the networks whose targets are known.
+    static func standard(_ precision: ProductPrecision) -> [BenchmarkCase?] {
+        var cases: [BenchmarkCase?] = []
+        if let model = DiCoPreset.small.configuration.map(ModelSettings.dico) {
+            var configuration = TrainingConfiguration(model: model, data: .defaults)
+            (configuration.objective, configuration.batchSize) = (.ddpm(.defaults), 8)
+            configuration.precision = precision
+            for isRowwise in [false, true] {
+                cases.append(
+                    .forward(
+                        "DiCo-S 4×32×32", model, size: configuration.data.size, batch: 16, rowwise: isRowwise,
+                        precision: precision))
+            }
+            cases.append(.trainingStep("DiCo-S 4×32×32", configuration))
+        }
+        return cases + denoisers(precision) + comparedAttention(precision) + [inception(batch: 8)]
+    }
+
+    /// The model of a sampling recipe: its network, and images from noise.
+    static func shipped(_ recipe: String, _ precision: ProductPrecision) throws -> [BenchmarkCase?] {
+        let settings = try SamplingRecipe(recipeFile: recipe, overrides: [])
+        guard let path = settings.checkpoint else { return [] }
+        let model = try LoadedModel(path: path, precision: precision)
+        let plan = try GenerationPlan(model: model, recipe: settings, seeds: (0..<16).map { UInt64($0) })
+        let name = splitPath(path).name
+        var configuration = TrainingConfiguration(model: model.configuration.model, data: .defaults)
+        (configuration.objective, configuration.batchSize) = (model.configuration.objective, 64)
+        configuration.precision = precision
+        return [
+            .forward(
+                name, model.configuration.model, size: model.configuration.size, batch: 32, rowwise: true,
+                precision: precision), .trainingStep(name, configuration), .sampling(name, plan),
+        ]
+    }
+
     /// The network alone: the whole batch at once with every operation divided between the threads, or as sampling
     /// runs it, each row on one thread, which keeps a row's bytes independent of its neighbours.
     static func forward(
@@ -30,7 +66,7 @@ extension BenchmarkCase {
             guard let whole = (model.makeModel(parameters.scope) as? DiffusionModel)?.network else {
                 preconditionFailure("\(model.name) is no denoiser")
             }
-            let (images, time, labels) = batchInput(model, size, batch)
+            let (images, time, labels) = batchInput(model, size, batch, isOneTime: rowwise)
             let rows = RowwiseDenoiser(whole)
             let network: any Denoiser = rowwise ? rows : whole
             return {
@@ -78,10 +114,10 @@ extension BenchmarkCase {
     }
 
     private static func batchInput(
-        _ model: ModelSettings, _ size: ImageSize, _ batch: Int
+        _ model: ModelSettings, _ size: ImageSize, _ batch: Int, isOneTime: Bool = false
     ) -> (images: Tensor, time: [Float], labels: [Int?]) {
         let images = RandomStream(seed: 5).normals([batch, size.height, size.width, model.inputChannels])
-        let time = (0..<batch).map { Float($0 * 997 % 1000) }
+        let time = (0..<batch).map { isOneTime ? 500 : Float($0 * 997 % 1000) }
         let labels = (0..<batch).map { model.classCount > 0 ? $0 % model.classCount : nil }
         return (images, time, labels)
     }

@@ -249,12 +249,14 @@ final class PreparedPrimitive {
     fileprivate func run() { primitive.execute(arguments) }
 }
 
-/// A convolution or its gradient of the input, with its weights, on buffers of a caller.
-final class PreparedConvolution {
+/// A convolution or its gradient of the input, with its weights, on buffers of a caller. One thread at a time uses it, and
+/// hands it to the next under a lock.
+final class PreparedConvolution: @unchecked Sendable {
     private let primitive: PreparedPrimitive
-    private let weights: Storage
+    /// Those in the plan's layout; nil where the caller's own are, who keeps them.
+    private let weights: Storage?
 
-    fileprivate init(_ primitive: PreparedPrimitive, _ weights: Storage) {
+    fileprivate init(_ primitive: PreparedPrimitive, _ weights: Storage?) {
         (self.primitive, self.weights) = (primitive, weights)
     }
 
@@ -435,7 +437,7 @@ final class ConvolutionPlan: @unchecked Sendable {
         if kind == .forward, let biasValues {
             buffers.append((DNNL_ARG_BIAS, bias, UnsafeMutableRawPointer(mutating: biasValues)))
         }
-        return PreparedConvolution(PreparedPrimitive(primitive, buffers), packed)
+        return PreparedConvolution(PreparedPrimitive(primitive, buffers), reorder == nil ? nil : packed)
     }
 
     func forward(_ x: UnsafeRawPointer, _ weight: WeightBuffer, _ biasValues: Input?, _ y: Output) {

@@ -202,6 +202,21 @@ import Testing
         #expect(watched.rowsPerCall == 16)
     }
 
+    @Test func `a product that was prepared is prepared anew when its weights change`() {
+        let (x, vector) = (normals([1, 9, 9, 32], 1), normals([32], 2))
+        let (w, other) = (weights(48, 32, 3), weights(48, 32, 4))
+        func run(_ w: Tensor) -> Tensor {
+            x.convolved(
+                normalizedBy: RowNormalization(weight: vector, bias: vector, epsilon: 1e-5),
+                with: PointwiseWeights(weight: w, bias: nil))
+        }
+        let first = run(w)
+        #expect(run(w).hasSameBits(as: first))
+        w.assign(other)
+        #expect(run(w).hasSameBits(as: run(other.copied)))
+        #expect(!run(w).hasSameBits(as: first))
+    }
+
     @Test func `a few rows give what each gives alone, whatever their number`() {
         for (inputs, outputs) in [(48, 37), (7, 3), (100, 64)] {
             let (x, w, b) = (normals([16, inputs], 1), normals([outputs, inputs], 2), normals([outputs], 3))
