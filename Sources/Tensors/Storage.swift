@@ -77,6 +77,7 @@ public final class StorageCache: Sendable {
         var liveBytes = 0
         var peakBytes = 0
         var cachedBytes = 0
+        var requestCount = 0
     }
 
     private let state = Mutex(State())
@@ -85,6 +86,9 @@ public final class StorageCache: Sendable {
     public var statistics: (live: Int, peak: Int, cached: Int) {
         state.withLock { ($0.liveBytes, $0.peakBytes, $0.cachedBytes) }
     }
+
+    /// How often a block came from the system, because none was kept that fits.
+    public var requestCount: Int { state.withLock { $0.requestCount } }
 
     public func resetPeak() { state.withLock { $0.peakBytes = $0.liveBytes } }
 
@@ -112,7 +116,10 @@ public final class StorageCache: Sendable {
         let reused = state.withLock { state -> UnsafeMutableRawPointer? in
             state.liveBytes += capacity
             state.peakBytes = max(state.peakBytes, state.liveBytes)
-            guard let block = state.free[capacity]?.popLast() else { return nil }
+            guard let block = state.free[capacity]?.popLast() else {
+                state.requestCount += 1
+                return nil
+            }
             state.cachedBytes -= capacity
             return block
         }

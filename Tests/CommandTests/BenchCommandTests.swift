@@ -25,6 +25,26 @@ import Testing
         }
     }
 
+    @Test func `a model that runs again asks the system for no memory, in sampling as in training`() throws {
+        try withTemporaryFolder { folder in
+            let path = joinPath(folder, "small.yaml")
+            let settings = """
+                model: {kind: dico, inputChannels: 3, hiddenSize: 16, depth: [1, 1, 1, 1, 1], classCount: 0,
+                  classDropout: 0, learnSigma: false}
+                data: {path: \(folder), size: 16}
+                objective: {kind: flow}
+                batchSize: 4
+                steps: 10
+                """
+            try AtomicFile.write(settings, to: path)
+            let run = try CommandRun(["bench", path, "--json"])
+            #expect(run.status == 0, "\(run.errors)")
+            let cases = try JSONValue(parsing: run.output)["cases"]?.array ?? []
+            #expect(cases.count == 2)
+            for benchmark in cases { #expect(benchmark["systemRequests"]?.number == 0, "\(benchmark)") }
+        }
+    }
+
     @Test func `startup waits for the first step of processes of its own`() throws {
         let run = try CommandRun(["bench", "startup", "--runs", "2", "--json"])
         #expect(run.status == 0, "\(run.errors)")

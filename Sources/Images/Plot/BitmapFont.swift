@@ -1,5 +1,5 @@
-/// A small font of five by seven dots, so that a plot needs no font file. It has the printable ASCII characters;
-/// any other is drawn as a question mark.
+/// A small font of five by seven dots, so that a plot needs no font file. It has the printable ASCII characters and
+/// the sign of multiplication; any other is drawn as a question mark.
 enum BitmapFont {
     static let glyphWidth = 5
     static let glyphHeight = 7
@@ -25,6 +25,7 @@ enum BitmapFont {
     }
 
     private static func rows(of character: Character) -> [Int] {
+        if character == "×" { return [0b00000, 0b10001, 0b01010, 0b00100, 0b01010, 0b10001, 0b00000] }
         let code = character.asciiValue.map(Int.init) ?? 63
         return glyphs[(32..<127).contains(code) ? code - 32 : 63 - 32]
     }

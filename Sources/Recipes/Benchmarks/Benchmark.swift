@@ -67,14 +67,20 @@ public struct Benchmark {
             StorageCache.shared.trim()
             StorageCache.shared.resetPeak()
             let before = MachineLimits.matrixProduct(precision)
-            let seconds = Timing.median(try Timing.measure(work))
+            var requests = 0
+            let times = try Timing.measure {
+                let before = StorageCache.shared.requestCount
+                try work()
+                requests = StorageCache.shared.requestCount - before
+            }
+            let seconds = Timing.median(times)
             let after = MachineLimits.matrixProduct(precision)
             results.rows.append(
                 BenchmarkResults.Row(
                     name: benchmark.name, milliseconds: 1000 * seconds,
                     imagesPerSecond: Double(benchmark.imageCount) / seconds,
                     gigaflops: 2 * benchmark.multiplyAccumulates / seconds / 1e9, peak: (before + after) / 2,
-                    megabytes: Double(StorageCache.shared.statistics.peak) / 1e6))
+                    megabytes: Double(StorageCache.shared.statistics.peak) / 1e6, requests: requests))
         }
         return results
     }
@@ -95,13 +101,16 @@ public struct BenchmarkResults: Sendable {
         public var peak: Double
         /// Most tensor memory in use at once.
         public var megabytes: Double
+        /// Blocks of tensor memory that the last run asked of the system: 0 where earlier ones left all that it needs.
+        public var requests: Int
 
         public init(
             name: String, milliseconds: Double, imagesPerSecond: Double, gigaflops: Double, peak: Double,
-            megabytes: Double
+            megabytes: Double, requests: Int = 0
         ) {
             (self.name, self.milliseconds, self.imagesPerSecond) = (name, milliseconds, imagesPerSecond)
             (self.gigaflops, self.peak, self.megabytes) = (gigaflops, peak, megabytes)
+            self.requests = requests
         }
 
         public var share: Double { gigaflops / peak }
@@ -142,7 +151,15 @@ public struct BenchmarkResults: Sendable {
             ])
         }
         return table.text
-            + "\ncopying memory: \(TextTable.fixed(copyBandwidth, digits: 1)) GB/s, reads and writes"
+            + "\ncopying memory: \(TextTable.fixed(copyBandwidth, digits: 1)) GB/s, reads and writes\n"
+            + requestsText
+    }
+
+    private var requestsText: String {
+        let asking = rows.filter { $0.requests > 0 }.map { "\($0.name) (\($0.requests))" }
+        return asking.isEmpty
+            ? "no case asked the system for memory in its last run"
+            : "blocks asked of the system in the last run: " + asking.joined(separator: ", ")
     }
 
     public var json: JSONValue {
@@ -156,7 +173,7 @@ public struct BenchmarkResults: Sendable {
                         "name": .string($0.name), "milliseconds": .number($0.milliseconds),
                         "imagesPerSecond": .number($0.imagesPerSecond), "gigaflops": .number($0.gigaflops),
                         "peakGigaflops": .number($0.peak), "shareOfPeak": .number($0.share),
-                        "megabytes": .number($0.megabytes),
+                        "megabytes": .number($0.megabytes), "systemRequests": .integer($0.requests),
                     ]
                 }),
         ]
