@@ -42,7 +42,11 @@ public final class Storage: @unchecked Sendable {
 
     /// For the next one who needs it.
     func givePrepared(_ operation: PreparedConvolution, _ key: PreparedKey) {
-        derived.withLock { $0.prepared[key, default: []].append(operation) }
+        derived.withLock { derived in
+            // Those of sizes that do not come again would stay for good.
+            if derived.prepared.count > 32 { derived.prepared.removeAll() }
+            derived.prepared[key, default: []].append(operation)
+        }
     }
 
     /// To be called after every write in place: derived forms are made anew.

@@ -14,7 +14,7 @@ final class ConvolutionPlanCache: Sendable {
         var threads: Int
     }
 
-    private let plans = Mutex<[Key: ConvolutionPlan]>([:])
+    private let plans = Mutex(BoundedCache<Key, ConvolutionPlan>(limit: 2048))
 
     /// - Parameter threads: that will run it.
     func plan(
@@ -25,12 +25,11 @@ final class ConvolutionPlanCache: Sendable {
         let key = Key(
             geometry: geometry, kind: kind, hasBias: hasBias, activation: activation,
             precision: precision, threads: threads)
-        return plans.withLock { plans in
-            if let plan = plans[key] { return plan }
-            let plan = ConvolutionPlan(
-                geometry, kind, hasBias: hasBias, activation, .floats(precision), threads: threads)
-            plans[key] = plan
-            return plan
+        return plans.withLock {
+            $0.value(key) {
+                ConvolutionPlan(
+                    geometry, kind, hasBias: hasBias, activation, .floats(precision), threads: threads)
+            }
         }
     }
 }

@@ -255,9 +255,11 @@ final class PreparedConvolution: @unchecked Sendable {
     private let primitive: PreparedPrimitive
     /// Those in the plan's layout; nil where the caller's own are, who keeps them.
     private let weights: Storage?
+    /// By whose identity this is found again.
+    private let plan: ConvolutionPlan
 
-    fileprivate init(_ primitive: PreparedPrimitive, _ weights: Storage?) {
-        (self.primitive, self.weights) = (primitive, weights)
+    fileprivate init(_ plan: ConvolutionPlan, _ primitive: PreparedPrimitive, _ weights: Storage?) {
+        (self.plan, self.primitive, self.weights) = (plan, primitive, weights)
     }
 
     func callAsFunction(_ x: UnsafeRawPointer, _ y: Output) {
@@ -437,7 +439,8 @@ final class ConvolutionPlan: @unchecked Sendable {
         if kind == .forward, let biasValues {
             buffers.append((DNNL_ARG_BIAS, bias, UnsafeMutableRawPointer(mutating: biasValues)))
         }
-        return PreparedConvolution(PreparedPrimitive(primitive, buffers), reorder == nil ? nil : packed)
+        return PreparedConvolution(
+            self, PreparedPrimitive(primitive, buffers), reorder == nil ? nil : packed)
     }
 
     func forward(_ x: UnsafeRawPointer, _ weight: WeightBuffer, _ biasValues: Input?, _ y: Output) {

@@ -52,15 +52,12 @@ final class OuterProductPlanCache: Sendable {
         var inputs: Int
     }
 
-    private let plans = Mutex<[Key: OuterProductPlan]>([:])
+    private let plans = Mutex(BoundedCache<Key, OuterProductPlan>(limit: 2048))
 
     func plan(rows: Int, outputs: Int, inputs: Int) -> OuterProductPlan {
         let key = Key(rows: rows, outputs: outputs, inputs: inputs)
-        return plans.withLock { plans in
-            if let plan = plans[key] { return plan }
-            let plan = OuterProductPlan(rows: rows, outputs: outputs, inputs: inputs)
-            plans[key] = plan
-            return plan
+        return plans.withLock {
+            $0.value(key) { OuterProductPlan(rows: rows, outputs: outputs, inputs: inputs) }
         }
     }
 }

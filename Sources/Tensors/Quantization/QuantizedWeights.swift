@@ -21,7 +21,7 @@ public final class QuantizedWeights: Sendable {
     /// Σ of an output's integers.
     let sums: [Float]
     /// The scales are part of a plan, so each layer has its own.
-    private let plans = Mutex<[PlanKey: ConvolutionPlan]>([:])
+    private let plans = Mutex(BoundedCache<PlanKey, ConvolutionPlan>(limit: 32))
 
     private struct PlanKey: Hashable {
         var geometry: ConvolutionGeometry
@@ -116,13 +116,12 @@ public final class QuantizedWeights: Sendable {
 
     func plan(_ geometry: ConvolutionGeometry, _ activation: ConvolutionActivation) -> ConvolutionPlan {
         let key = PlanKey(geometry: geometry, activation: activation, threads: ComputeThreads.count)
-        return plans.withLock { plans in
-            if let plan = plans[key] { return plan }
-            let plan = ConvolutionPlan(
-                geometry, .forward, hasBias: true, activation,
-                .integers(input, scales: scales.map { $0 * input.scale }))
-            plans[key] = plan
-            return plan
+        return plans.withLock {
+            $0.value(key) {
+                ConvolutionPlan(
+                    geometry, .forward, hasBias: true, activation,
+                    .integers(input, scales: scales.map { $0 * input.scale }))
+            }
         }
     }
 }
