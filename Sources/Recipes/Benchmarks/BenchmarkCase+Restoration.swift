@@ -4,8 +4,8 @@ import Tensors
 import Training
 
 extension BenchmarkCase {
-    /// The denoisers that papers quote, at their sizes: DnCNN with 17 layers of 64 channels, forward and in training,
-    /// and NAFNet of width 32 as it is published for SIDD.
+    /// The denoisers that papers quote, at their sizes: DnCNN with 17 layers of 64 channels, and NAFNet of width 32 as it is
+    /// published for SIDD, forward and in training.
     static func denoisers(_ precision: ProductPrecision) -> [BenchmarkCase] {
         let dncnn = RestorationNetwork.dncnn(DnCNNConfiguration(dialect: .dncnnPyTorch))
         var cases = [
@@ -13,9 +13,12 @@ extension BenchmarkCase {
             restorationStep("DnCNN 17×64", dncnn, size: ImageSize(40), batch: 16, precision: precision),
         ]
         if let nafnet = NAFNetConfiguration.presets["nafnet-sidd-32"] {
-            cases.append(
+            cases += [
                 restoration(
-                    "NAFNet 32", .nafnet(nafnet), size: ImageSize(256), batch: 1, precision: precision))
+                    "NAFNet 32", .nafnet(nafnet), size: ImageSize(256), batch: 1, precision: precision),
+                restorationStep(
+                    "NAFNet 32", .nafnet(nafnet), size: ImageSize(128), batch: 4, precision: precision),
+            ]
         }
         return cases
     }
