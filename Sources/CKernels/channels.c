@@ -2,9 +2,6 @@
 #include "gelu.h"
 #include "numerics.h"
 
-// Scalars of an intermediate result that stays in the first-level cache.
-enum { CHUNK = 1024 };
-
 #define EACH(expression)                                                                                     \
     for (int64_t r = 0; r < rows; r++) {                                                                     \
         const float *a = x + r * channels;                                                                   \
@@ -63,23 +60,11 @@ void sfumato_gelu_sum_rows(const float *x, float *y, float *sum, int64_t rows, i
 }
 
 SFUMATO_KERNEL
-void sfumato_gelu_dot_rows(const float *x, const float *dy, float *sum, int64_t rows, int64_t channels) {
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t start = 0; start < channels; start += CHUNK) {
-            const int64_t first = r * channels + start, count = channels - start < CHUNK ? channels - start : CHUNK;
-            float u[CHUNK];
-            sfumato_gelu(x + first, u, count);
-            EACH_CHANNEL
-            for (int64_t c = 0; c < count; c++) sum[start + c] += dy[first + c] * u[c];
-        }
-}
-
-SFUMATO_KERNEL
 void sfumato_gelu_scale_backward(const float *x, const float *dy, const float *scale, const float *shift,
                                  float *dx, int64_t rows, int64_t channels) {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t start = 0; start < channels; start += CHUNK) {
-            const int64_t first = r * channels + start, count = channels - start < CHUNK ? channels - start : CHUNK;
+            const int64_t first = r * channels + start, count = chunk(channels - start);
             float slope[CHUNK];
             sfumato_gelu_slope(x + first, slope, count);
             EACH_CHANNEL

@@ -2,9 +2,6 @@
 #include "gelu.h"
 #include "numerics.h"
 
-// Scalars of an intermediate result that stays in the first-level cache.
-enum { CHUNK = 1024 };
-
 #define EACH(expression)                                                                                     \
     EXACT_OR_APART                                                                                           \
     for (int64_t i = 0; i < count; i++) {                                                                    \
@@ -69,7 +66,7 @@ void sfumato_unary_backward(enum sfumato_unary_operation f, const float *x, cons
     case SFUMATO_SILU: EACH(d * silu_slope(v));
     case SFUMATO_GELU:
         for (int64_t start = 0; start < count; start += CHUNK) {
-            const int64_t length = count - start < CHUNK ? count - start : CHUNK;
+            const int64_t length = chunk(count - start);
             float slope[CHUNK];
             sfumato_gelu_slope(x + start, slope, length);
             EXACT_OR_APART

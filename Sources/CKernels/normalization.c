@@ -54,6 +54,18 @@ SFUMATO_INLINE float row_deviation(const float *p, int64_t channels, float mean)
     return vector_sum(&even) + rest;
 }
 
+// A row from its statistics.
+SFUMATO_INLINE void apply(const float *p, const float *scale, const float *shift, float mean, float inverse, float base,
+                          float *out, int64_t channels) {
+    if (scale && shift) {
+        EACH_CHANNEL
+        for (int64_t c = 0; c < channels; c++) out[c] = (p[c] - mean) * inverse * (base + scale[c]) + shift[c];
+    } else {
+        EACH_CHANNEL
+        for (int64_t c = 0; c < channels; c++) out[c] = (p[c] - mean) * inverse;
+    }
+}
+
 // Rows whose statistics are found together: a root and two divisions for all of them at once.
 enum { GROUP = 8 };
 
@@ -69,21 +81,19 @@ void sfumato_layer_norm(const float *x, const float *scale, const float *shift, 
         for (int64_t r = 0; r < count; r++) inverse[r] = row_deviation(in + r * channels, channels, m[r]);
         for (int r = 0; r < GROUP; r++) inverse[r] = 1.0f / sqrtf(inverse[r] / channels + epsilon);
         for (int64_t r = 0; r < count; r++) {
-            const float *p = in + r * channels;
             const float center = m[r], factor = inverse[r];
-            float *normal = out + r * channels;
-            if (scale && shift) {
-                EACH_CHANNEL
-                for (int64_t c = 0; c < channels; c++)
-                    normal[c] = (p[c] - center) * factor * (base + scale[c]) + shift[c];
-            } else {
-                EACH_CHANNEL
-                for (int64_t c = 0; c < channels; c++) normal[c] = (p[c] - center) * factor;
-            }
+            apply(in + r * channels, scale, shift, center, factor, base, out + r * channels, channels);
             mean[first + r] = center;
             inverse_deviation[first + r] = factor;
         }
     }
+}
+
+SFUMATO_KERNEL
+void sfumato_layer_norm_again(const float *x, const float *mean, const float *inverse_deviation, const float *scale,
+                              const float *shift, float base, float *y, int64_t rows, int64_t channels) {
+    for (int64_t r = 0; r < rows; r++)
+        apply(x + r * channels, scale, shift, mean[r], inverse_deviation[r], base, y + r * channels, channels);
 }
 
 // The gradient of the normalised values: dy, or dy·(base + scale).

@@ -15,6 +15,10 @@
     _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) interleave_count(1)")
 #define SFUMATO_INLINE static inline __attribute__((always_inline))
 
+/// Scalars of an intermediate result that stays in the first-level cache, and how many of the rest are the next ones.
+enum { CHUNK = 1024 };
+SFUMATO_INLINE int64_t chunk(int64_t rest) { return rest < CHUNK ? rest : CHUNK; }
+
 /// e^x, relative error below 1e-7; 0 below −87.3, the largest finite value's neighbourhood above 88.7.
 SFUMATO_INLINE float fast_exp(float x) {
     x = x < -87.33f ? -87.33f : x;

@@ -2,24 +2,9 @@
 #include "gelu.h"
 #include "numerics.h"
 
-// Scalars of an intermediate result that stays in the first-level cache.
-enum { CHUNK = 1024 };
-
 // No result overlaps an operand, nor another result.
 typedef const float *restrict input;
 typedef float *restrict output;
-
-SFUMATO_KERNEL
-void sfumato_layer_norm_again(input x, input mean, input inverse_deviation, input scale, input shift, float base,
-                              output y, int64_t rows, int64_t channels) {
-    for (int64_t r = 0; r < rows; r++) {
-        input p = x + r * channels;
-        output out = y + r * channels;
-        const float m = mean[r], inverse = inverse_deviation[r];
-        EACH_CHANNEL
-        for (int64_t c = 0; c < channels; c++) out[c] = (p[c] - m) * inverse * (base + scale[c]) + shift[c];
-    }
-}
 
 SFUMATO_KERNEL
 void sfumato_gated_residual_backward(input dy, input z, input gate, output dz, output d_gate, output d_bias,
@@ -41,7 +26,7 @@ SFUMATO_KERNEL
 void sfumato_gelu_again(input x, output du, output u, output d_bias, int64_t rows, int64_t channels) {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t start = 0; start < channels; start += CHUNK) {
-            const int64_t first = r * channels + start, count = channels - start < CHUNK ? channels - start : CHUNK;
+            const int64_t first = r * channels + start, count = chunk(channels - start);
             output d = du + first, bias = d_bias + start;
             float slope[CHUNK];
             sfumato_gelu_and_slope(x + first, u + first, slope, count);

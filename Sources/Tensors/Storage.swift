@@ -10,13 +10,7 @@ public final class Storage: @unchecked Sendable {
     public let pointer: UnsafeMutableRawPointer
     public let byteCount: Int
     private let capacity: Int
-    private let derived = Mutex(Derived())
-
-    private struct Derived {
-        var packs: [PackKey: Storage] = [:]
-        /// Operations prepared on these contents that nobody uses at the moment.
-        var prepared: [PreparedKey: [PreparedConvolution]] = [:]
-    }
+    private let packs = Mutex<[PackKey: Storage]>([:])
 
     public init(byteCount: Int) {
         self.byteCount = byteCount
@@ -27,30 +21,16 @@ public final class Storage: @unchecked Sendable {
 
     /// A derived form of these contents (weights in a kernel's layout), made once and kept until they change.
     func packed(_ key: PackKey, make: () -> Storage) -> Storage {
-        derived.withLock { derived in
-            if let pack = derived.packs[key] { return pack }
+        packs.withLock { packs in
+            if let pack = packs[key] { return pack }
             let pack = make()
-            derived.packs[key] = pack
+            packs[key] = pack
             return pack
         }
     }
 
-    /// An operation on these contents that was prepared and given back, or nil when all are in use.
-    func takePrepared(_ key: PreparedKey) -> PreparedConvolution? {
-        derived.withLock { $0.prepared[key]?.popLast() }
-    }
-
-    /// For the next one who needs it.
-    func givePrepared(_ operation: PreparedConvolution, _ key: PreparedKey) {
-        derived.withLock { derived in
-            // Those of sizes that do not come again would stay for good.
-            if derived.prepared.count > 32 { derived.prepared.removeAll() }
-            derived.prepared[key, default: []].append(operation)
-        }
-    }
-
     /// To be called after every write in place: derived forms are made anew.
-    func contentsChanged() { derived.withLock { $0 = Derived() } }
+    func contentsChanged() { packs.withLock { $0.removeAll() } }
 
     public func floats(offset: Int = 0) -> UnsafeMutablePointer<Float> {
         pointer.assumingMemoryBound(to: Float.self) + offset
@@ -61,14 +41,6 @@ public final class Storage: @unchecked Sendable {
 struct PackKey: Hashable {
     var layout: Int
     var offset: Int
-}
-
-/// Which operation on a storage's contents: its plan, where in the storage the weights begin, and the bias.
-struct PreparedKey: Hashable, Sendable {
-    var plan: ObjectIdentifier
-    var offset: Int
-    /// Its address; 0 for none.
-    var bias: Int
 }
 
 /// Freed blocks by size class, so that a training or sampling step that repeats its shapes never asks the

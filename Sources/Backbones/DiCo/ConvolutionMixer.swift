@@ -12,7 +12,6 @@ public struct ConvolutionMixer: SpatialMixer {
     let project: Convolution
     private let channels: Int
     private let box: (height: Int, width: Int)?
-    private let isTunable: Bool
 
     /// - Parameters:
     ///   - kernel: how the applied weights of all convolutions come from the parameters.
@@ -22,7 +21,7 @@ public struct ConvolutionMixer: SpatialMixer {
         _ scope: Scope, channels: Int, kernel form: ConvolutionKernel = .standard,
         box: (height: Int, width: Int)? = nil
     ) {
-        (self.channels, self.box, isTunable) = (channels, box, form.kind == .tunable)
+        (self.channels, self.box) = (channels, box)
         expand = Convolution(scope / "conv1", channels, channels, kernel: 1, form: form)
         mix = Convolution(scope / "conv2", channels, channels, kernel: 3, groups: channels, form: form)
         project = Convolution(scope / "conv3", channels, channels, kernel: 1, form: form)
@@ -38,35 +37,25 @@ public struct ConvolutionMixer: SpatialMixer {
     public func adding(
         to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?
     ) -> Tensor {
-        guard !isTunable, !usesLocalMeans(of: x), let depthwise = mix.depthwise(),
-            let attention = attention.channelAttention(isSigmoid: true), let weights = project.pointwise()
+        guard !x.exceeds(box), let depthwise = mix.depthwise(tuning: tuning),
+            let attention = attention.channelAttention(isSigmoid: true, tuning: tuning),
+            let weights = project.pointwise(tuning: tuning)
         else { return x.addingBranch(self(norm(x), tuning: tuning), gate: gate) }
         return x.addingAttended(
-            expand(x, normalizedBy: norm), depthwise: depthwise, activation: .gelu, attention: attention,
-            project: weights, gate: gate)
-    }
-
-    private func usesLocalMeans(of x: Tensor) -> Bool {
-        guard let box else { return false }
-        return box.height < x.shape[1] || box.width < x.shape[2]
+            expand(x, normalizedBy: norm, tuning: tuning), depthwise: depthwise, activation: .gelu,
+            attention: attention, project: weights, gate: gate)
     }
 
     /// GELU, then each channel rescaled by a gate computed from its mean.
     func attend(_ h: Tensor, tuning: Tensor? = nil) -> Tensor {
-        if let box, usesLocalMeans(of: h) {
-            let u = gelu(h)
+        let u = gelu(h)
+        if let box, h.exceeds(box) {
             let means = u.localMean(kernelHeight: box.height, kernelWidth: box.width)
             return u * sigmoid(attention(means, tuning: tuning))
         }
-        guard !isTunable else {
-            let u = gelu(h)
-            let (n, c) = (h.shape[0], channels)
-            let means = u.spatialMean().reshaped([n, 1, 1, c])
-            return u * sigmoid(attention(means, tuning: tuning)).reshaped([n, c])
-        }
-        return h.geluChannelAttention(
-            weight: attention.weight.reshaped([channels, channels]),
-            bias: attention.bias ?? .zeros([channels]))
+        let (n, c) = (h.shape[0], channels)
+        let means = u.spatialMean().reshaped([n, 1, 1, c])
+        return u * sigmoid(attention(means, tuning: tuning)).reshaped([n, c])
     }
 
     /// The gate alone, from the activated features: `[N, H, W, C]` → `[N, C]`. For kernels that are not tunable.

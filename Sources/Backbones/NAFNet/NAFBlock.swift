@@ -68,7 +68,7 @@ public struct NAFBlock: Sendable {
 
     private func mixed(_ x: Tensor, tuning: Tensor?, box: (height: Int, width: Int)?) -> Tensor {
         let (h, gate) = (expand(x, normalizedBy: norm1.rows, tuning: tuning), beta.factors(tuning))
-        guard !isLocal(box, h), let depthwise = mix.depthwise(tuning: tuning),
+        guard !h.exceeds(box), let depthwise = mix.depthwise(tuning: tuning),
             let attention = attention.channelAttention(isSigmoid: false, tuning: tuning),
             let weights = project.pointwise(tuning: tuning)
         else {
@@ -81,15 +81,9 @@ public struct NAFBlock: Sendable {
             gate: gate)
     }
 
-    /// Whether means are taken over less than the whole map.
-    private func isLocal(_ box: (height: Int, width: Int)?, _ h: Tensor) -> Bool {
-        guard let box else { return false }
-        return box.height < h.shape[1] || box.width < h.shape[2]
-    }
-
     /// Simplified channel attention: each channel times an affine function of all channels' means.
     private func attended(_ h: Tensor, tuning: Tensor?, box: (height: Int, width: Int)?) -> Tensor {
-        if let box, isLocal(box, h) {
+        if let box, h.exceeds(box) {
             return h
                 * attention(h.localMean(kernelHeight: box.height, kernelWidth: box.width), tuning: tuning)
         }

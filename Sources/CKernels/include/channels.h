@@ -17,9 +17,6 @@ void sfumato_sum_rows(const float *a, const float *b, float *sum, int64_t rows, 
 /// y[r,c] = GELU(x[r,c]);  sum[c] += Σ_r y[r,c]
 void sfumato_gelu_sum_rows(const float *x, float *y, float *sum, int64_t rows, int64_t channels);
 
-/// sum[c] += Σ_r dy[r,c]·GELU(x[r,c])
-void sfumato_gelu_dot_rows(const float *x, const float *dy, float *sum, int64_t rows, int64_t channels);
-
 /// dx[r,c] = GELU'(x[r,c])·(dy[r,c]·scale[c] + shift[c])
 void sfumato_gelu_scale_backward(const float *x, const float *dy, const float *scale, const float *shift,
                                  float *dx, int64_t rows, int64_t channels);

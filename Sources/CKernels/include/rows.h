@@ -3,10 +3,6 @@
 #pragma once
 #include <stdint.h>
 
-/// y = (x − mean)·inverse·(base + scale) + shift, from the statistics that `sfumato_layer_norm` found.
-void sfumato_layer_norm_again(const float *x, const float *mean, const float *inverse_deviation, const float *scale,
-                              const float *shift, float base, float *y, int64_t rows, int64_t channels);
-
 /// Of y = r + gate·z: dz = gate·dy; d_gate[c] += Σ dy·z; d_bias[c] += Σ dz, which is the gradient of a bias within z.
 void sfumato_gated_residual_backward(const float *dy, const float *z, const float *gate, float *dz, float *d_gate,
                                      float *d_bias, int64_t rows, int64_t channels);

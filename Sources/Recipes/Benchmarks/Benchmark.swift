@@ -165,7 +165,8 @@ public struct BenchmarkResults: Sendable {
     public var json: JSONValue {
         [
             "threads": .integer(threads), "precision": .string(precision.rawValue),
-            "matrixProductGigaflops": .object(products.mapValues { .number($0) }),
+            "matrixProductGigaflops": .number(products[precision.rawValue] ?? 0),
+            "matrixProducts": .object(products.mapValues { .number($0) }),
             "copyGigabytesPerSecond": .number(copyBandwidth),
             "cases": .array(
                 rows.map {

@@ -66,8 +66,6 @@ protocol Backend: AttentionBackend, RowFusionBackend, Sendable {
     func sumRows(_ a: Input, _ b: Input?, _ sum: Output, layout: ChannelLayout)
     /// y = GELU(x), sum[s, c] = Σ_rows y
     func geluSumRows(_ x: Input, _ y: Output, _ sum: Output, layout: ChannelLayout)
-    /// sum[s, c] = Σ_rows dy·GELU(x)
-    func geluDotRows(_ x: Input, _ dy: Input, _ sum: Output, layout: ChannelLayout)
     /// dx = GELU'(x)·(dy·scale + shift), `scale` and `shift` [samples, channels]
     func geluScaleBackward(
         _ x: Input, _ dy: Input, scale: Input, shift: Input, _ dx: Output, layout: ChannelLayout)

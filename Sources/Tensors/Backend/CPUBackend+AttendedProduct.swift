@@ -10,7 +10,7 @@ extension CPUBackend {
         let product = RowProduct(o.project, .forward, blocks)
         blocks.share { worker, waiting in
             let attended = Storage(byteCount: 4 * blocks.rowLimit * inputs)
-            let own = branch == nil ? Storage(byteCount: 4 * blocks.rowLimit * c) : nil
+            let own = Storage(byteCount: branch == nil ? 4 * blocks.rowLimit * c : 0)
             let rounded = RowRounding(capacity: blocks.rowLimit * inputs, o.project.precision)
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
@@ -20,7 +20,7 @@ extension CPUBackend {
                         .init(BinaryOperation.multiply.rawValue), activated + (first + row) * inputs,
                         o.factor[sample], attended.floats(offset: row * inputs), Int64(count), Int64(inputs))
                 }
-                let result = own?.floats() ?? branch.map { $0 + first * c } ?? y
+                let result = branch.map { $0 + first * c } ?? own.floats()
                 product(
                     rounded(attended.floats(), count: count * inputs), result, rows: count, worker: worker)
                 addGated(r, result, o.gate, y, blocks, block: block)

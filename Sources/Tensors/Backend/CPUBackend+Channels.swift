@@ -82,13 +82,6 @@ extension CPUBackend {
         }
     }
 
-    func geluDotRows(_ x: Input, _ dy: Input, _ sum: Output, layout: ChannelLayout) {
-        let c = layout.channels
-        reduceRows(layout, vectors: 1, into: sum) { _, row, count, sum in
-            sfumato_gelu_dot_rows(x + row * c, dy + row * c, sum, Int64(count), Int64(c))
-        }
-    }
-
     func geluScaleBackward(
         _ x: Input, _ dy: Input, scale: Input, shift: Input, _ dx: Output, layout: ChannelLayout
     ) {

@@ -12,12 +12,13 @@ extension CPUBackend {
             // Normalised rows, later the branch.
             let ends = Storage(byteCount: 4 * limit * c)
             let activated = Storage(byteCount: 4 * limit * fed)
-            let between = record == nil ? Storage(byteCount: 4 * limit * hidden) : nil
+            // Where there is a record, that takes what stands between.
+            let between = Storage(byteCount: record == nil ? 4 * limit * hidden : 0)
             let rounded = RowRounding(capacity: limit * max(c, fed), f.widen.precision)
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let (first, count) = (rows.lowerBound, rows.count)
-                let wide = between?.floats() ?? record.map { $0.hidden + first * hidden } ?? ends.floats()
+                let wide = record.map { $0.hidden + first * hidden } ?? between.floats()
                 normalize(x, f.norm, f.statistics, ends.floats(), blocks, block: block)
                 widen(rounded(ends.floats(), count: count * c), wide, rows: count, worker: worker)
                 activate(f.activation, wide, activated.floats(), rows: count, channels: fed)

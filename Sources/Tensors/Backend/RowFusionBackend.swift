@@ -101,7 +101,7 @@ protocol RowFusionBackend {
 
     /// Rows of `u` have `project.inputs` channels, those of `r` and `y` the layout's.
     /// - Parameters:
-    ///   - activated: f(u), where it was computed before; else it is made of u.
+    ///   - activated: f(u).
     ///   - branch: the product itself; nil where there will be no backward pass.
     func attendedProduct(
         activated: Input, _ operands: AttendedOperands, _ r: Input, branch: Output?, _ y: Output,

@@ -16,53 +16,27 @@ struct RowRounding {
 }
 
 /// Products of blocks of rows with one layer's weights, each computed by the thread that asks for it.
-///
-/// Plans, packed weights and the library's objects for a call are made the first time and kept beside the weights until
-/// these change: a network that runs again at the same shape makes none of them.
-final class RowProduct {
-    private struct Entry {
-        let rows: Int
-        let product: PreparedConvolution
-        let key: PreparedKey
-    }
+struct RowProduct {
+    /// For each worker the prepared products, by rows.
+    private let products: [[(rows: Int, product: PreparedConvolution)]]
 
-    private let weight: WeightBuffer
-    /// For each worker its products, by rows.
-    private let entries: [[Entry]]
-
-    /// - Parameters:
-    ///   - kind: W·x + b, or Wᵀ·dy.
-    ///   - activation: of the results, forward.
-    init(
-        _ operand: PointwiseOperand, _ kind: ConvolutionPlan.Kind, _ blocks: RowBlocks,
-        activation: ConvolutionActivation = .none
-    ) {
-        let (weight, bias) = (operand.weight, kind == .forward ? operand.bias : nil)
+    /// Prepares plans and packed weights, on all threads.
+    /// - Parameter kind: W·x + b, or Wᵀ·dy.
+    init(_ operand: PointwiseOperand, _ kind: ConvolutionPlan.Kind, _ blocks: RowBlocks) {
         let plans = blocks.rowCounts.map { rows in
             let geometry = ConvolutionGeometry(rows: rows, inputs: operand.inputs, outputs: operand.outputs)
-            return (
-                rows,
-                ConvolutionPlanCache.shared.plan(
-                    geometry, kind, hasBias: bias != nil, activation, operand.precision, threads: 1)
-            )
+            let plan = ConvolutionPlanCache.shared.plan(
+                geometry, kind, hasBias: kind == .forward && operand.bias != nil, .none, operand.precision,
+                threads: 1)
+            return (rows, plan)
         }
-        self.weight = weight
-        entries = (0..<blocks.workerCount).map { _ in
-            plans.map { rows, plan in
-                let key = PreparedKey(
-                    plan: ObjectIdentifier(plan), offset: weight.offset, bias: Int(bitPattern: bias))
-                let product = weight.storage.takePrepared(key) ?? plan.prepared(weight, bias)
-                return Entry(rows: rows, product: product, key: key)
-            }
+        products = (0..<blocks.workerCount).map { _ in
+            plans.map { ($0, $1.prepared(operand.weight, operand.bias)) }
         }
-    }
-
-    deinit {
-        for entry in entries.joined() { weight.storage.givePrepared(entry.product, entry.key) }
     }
 
     func callAsFunction(_ x: UnsafeRawPointer, _ y: Output, rows: Int, worker: Int) {
-        for entry in entries[worker] where entry.rows == rows { return entry.product(x, y) }
+        for (count, product) in products[worker] where count == rows { return product(x, y) }
         preconditionFailure("a block of \(rows) rows was not prepared for")
     }
 }

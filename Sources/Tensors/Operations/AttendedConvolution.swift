@@ -38,8 +38,9 @@ extension Tensor {
         backend.depthwiseConvolutionWithSums(
             geometry, x.base, weight: depthwise.weight.weightBuffer, bias: depthwise.bias?.base, activation,
             activated.mutableBase, sums: sums.mutableBase)
-        let step = AttendedStep(activated, sums: sums, attention, project, gate)
-        return step.result(on: self, branch: nil)
+        let step = AttendedStep(
+            activated, isGELU: false, sums: sums, attention, project, gate, isRecorded: false)
+        return step.result(of: activated, on: self, branch: nil)
     }
 
     /// self + gate·(W·(a·u) + b) with u = GELU(x) or x, and the factors a made of the means of u.
@@ -67,13 +68,29 @@ extension Tensor {
         let operands =
             [self, x, attention.weight] + (attention.bias.map { [$0] } ?? []) + project.operands + [gate]
         let isRecorded = operands.contains(where: \.isTracked)
-        let step = AttendedStep(x.detached, isGELU: isGELU, attention, project, gate, isRecorded: isRecorded)
+        let (activated, sums) = x.detached.activatedWithSums(isGELU: isGELU)
+        let step = AttendedStep(
+            x.detached, isGELU: isGELU, sums: sums, attention, project, gate, isRecorded: isRecorded)
         let branch = isRecorded ? Tensor.uninitialized(shape) : nil
-        let y = step.result(on: detached, branch: branch)
+        let y = step.result(of: activated, on: detached, branch: branch)
         guard let branch else { return y }
-        return y.recorded(operands) { [step = step.withoutActivated] gradient, _ in
+        // The activated x is made again in the backward pass, which costs less than keeping it.
+        return y.recorded(operands) { gradient, _ in
             [gradient] + step.gradients(gradient, branch: branch)
         }
+    }
+
+    /// The GELU of this or this itself, and its sums over the pixels of each sample, `[N, C]`.
+    fileprivate func activatedWithSums(isGELU: Bool) -> (activated: Tensor, sums: Tensor) {
+        let layout = ChannelLayout(shape)
+        let sums = Tensor.uninitialized([layout.samples, layout.channels])
+        guard isGELU else {
+            backend.sumRows(base, nil, sums.mutableBase, layout: layout)
+            return (self, sums)
+        }
+        let activated = Tensor.uninitialized(shape)
+        backend.geluSumRows(base, activated.mutableBase, sums.mutableBase, layout: layout)
+        return (activated, sums)
     }
 }
 
@@ -88,56 +105,29 @@ private struct AttendedStep {
     let factors: Tensor
     let project: PointwiseWeights
     let gate: Tensor
-    /// u, where it is not x itself.
-    private let activated: Tensor?
 
+    /// - Parameter sums: of u over the pixels of each sample.
     init(
-        _ x: Tensor, isGELU: Bool, _ attention: ChannelAttention, _ project: PointwiseWeights, _ gate: Tensor,
-        isRecorded: Bool
+        _ x: Tensor, isGELU: Bool, sums: Tensor, _ attention: ChannelAttention, _ project: PointwiseWeights,
+        _ gate: Tensor, isRecorded: Bool
     ) {
         (self.x, self.isGELU, self.project, self.gate) = (x, isGELU, project.detached, gate.detached)
-        let layout = ChannelLayout(x.shape)
-        let sum = Tensor.uninitialized([layout.samples, layout.channels])
-        activated = isGELU ? .uninitialized(x.shape) : nil
-        if let activated {
-            backend.geluSumRows(x.base, activated.mutableBase, sum.mutableBase, layout: layout)
-        } else {
-            backend.sumRows(x.base, nil, sum.mutableBase, layout: layout)
-        }
-        let mean = sum * (1 / Float(max(1, layout.rows)))
+        let mean = sums * (1 / Float(max(1, ChannelLayout(x.shape).rows)))
         let (w, b) = (attention.weight.detached, attention.bias?.detached)
         (means, weight, bias) = isRecorded ? (mean.variable, w.variable, b?.variable) : (mean, w, b)
         factors = ChannelAttention(weight: weight, bias: bias, isSigmoid: attention.isSigmoid).factors(means)
     }
-
-    /// From u and its sums over the pixels of each sample, where nothing is recorded.
-    init(
-        _ activated: Tensor, sums: Tensor, _ attention: ChannelAttention, _ project: PointwiseWeights,
-        _ gate: Tensor
-    ) {
-        (x, isGELU, self.project, self.gate, self.activated) = (activated, false, project, gate, nil)
-        means = sums * (1 / Float(max(1, ChannelLayout(activated.shape).rows)))
-        (weight, bias) = (attention.weight, attention.bias)
-        factors = attention.factors(means)
-    }
-
-    private init(_ other: AttendedStep) {
-        (x, isGELU, means, weight, bias) = (other.x, other.isGELU, other.means, other.weight, other.bias)
-        (factors, project, gate, activated) = (other.factors, other.project, other.gate, nil)
-    }
-
-    /// What the backward pass needs: u is made again there, which costs less than keeping it.
-    var withoutActivated: AttendedStep { AttendedStep(self) }
 
     private var operands: AttendedOperands {
         AttendedOperands(
             isGELU: isGELU, factor: factors.rowVectors, project: project.operand, gate: gate.rowVectors)
     }
 
-    func result(on residual: Tensor, branch: Tensor?) -> Tensor {
+    /// - Parameter activated: u.
+    func result(of activated: Tensor, on residual: Tensor, branch: Tensor?) -> Tensor {
         let y = Tensor.uninitialized(residual.shape)
         backend.attendedProduct(
-            activated: (activated ?? x).base, operands, residual.base, branch: branch?.mutableBase,
+            activated: activated.base, operands, residual.base, branch: branch?.mutableBase,
             y.mutableBase, layout: ChannelLayout(residual.shape))
         return y
     }

@@ -53,7 +53,7 @@ private struct FeedForwardStep {
     let x: Tensor
     let norm: RowNormalization
     /// Of the rows, written by the forward pass.
-    private let statistics: Statistics
+    private let statistics: RowMoments
     let widen: PointwiseWeights
     let activation: ConvolutionActivation
     let narrow: PointwiseWeights
@@ -64,7 +64,7 @@ private struct FeedForwardStep {
         _ narrow: PointwiseWeights, _ gate: Tensor
     ) {
         (self.x, self.norm, self.widen) = (x, norm.detached, widen.detached)
-        statistics = Statistics(rows: x.shape.rows)
+        statistics = RowMoments(rows: x.shape.rows)
         (self.activation, self.narrow, self.gate) = (activation, narrow.detached, gate.detached)
     }
 

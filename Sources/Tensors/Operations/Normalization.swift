@@ -28,7 +28,7 @@ extension Tensor {
     }
 
     /// x̂·(scaleBase + scale) + shift, `shift` and `scale` holding a vector for each sample of `layout`.
-    private func layerNorm(
+    func layerNorm(
         shift: Tensor?, scale: Tensor?, scaleBase: Float, epsilon: Float, layout: ChannelLayout
     ) -> Tensor {
         let rows = layout.samples * layout.rows

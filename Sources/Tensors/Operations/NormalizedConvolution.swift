@@ -12,7 +12,7 @@ extension Tensor {
                 && project.inputs == layout.channels,
             "normalised product of \(shape) with \(norm.scale.shape) and weights \(project.weight.shape)")
         let x = detached
-        let statistics = Statistics(rows: shape.rows)
+        let statistics = RowMoments(rows: shape.rows)
         let y = Tensor.uninitialized([shape[0], shape[1], shape[2], project.outputs])
         backend.normalizedProduct(
             x.base, norm.operand, statistics.operand, project.operand, y.mutableBase, layout: layout)

@@ -25,6 +25,12 @@ extension Tensor {
         }
     }
 
+    /// Whether this map is larger than a box in either direction, so that local means differ from the global one.
+    /// - Parameter box: nil for one that covers every map.
+    public func exceeds(_ box: (height: Int, width: Int)?) -> Bool {
+        box.map { $0.height < shape[1] || $0.width < shape[2] } ?? false
+    }
+
     /// The local mean that replaces a network's global one at other sizes than it was trained on (TLC,
     /// arXiv 2112.04491; megvii-research/NAFNet, `local_arch.py`, `AvgPool2d`).
     ///
@@ -32,7 +38,7 @@ extension Tensor {
     /// map shrinks to it; one that covers it both ways gives the global mean.
     /// - Returns: `[N, H, W, C]`, or `[N, 1, 1, C]` for the global mean.
     public func localMean(kernelHeight: Int, kernelWidth: Int) -> Tensor {
-        if kernelHeight >= shape[1], kernelWidth >= shape[2] {
+        guard exceeds((kernelHeight, kernelWidth)) else {
             return boxMean(kernelHeight: shape[1], kernelWidth: shape[2])
         }
         let (kh, kw) = (min(kernelHeight, shape[1]), min(kernelWidth, shape[2]))

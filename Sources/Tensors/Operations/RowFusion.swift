@@ -20,9 +20,13 @@ public struct RowNormalization {
 
     /// The normalised rows as a tensor.
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        base == 1
-            ? x.layerNorm(shift: shift, scale: scale, epsilon: epsilon)
-            : x.layerNorm(weight: scale, bias: shift, epsilon: epsilon)
+        let layout = ChannelLayout(x.shape)
+        precondition(
+            scale.isVectors(of: layout) && shift.shape == scale.shape,
+            "layerNorm of \(x.shape) with shift \(shift.shape), scale \(scale.shape)")
+        return x.layerNorm(
+            shift: shift, scale: scale, scaleBase: base, epsilon: epsilon,
+            layout: scale.shape.rank == 1 ? layout.flattened : layout)
     }
 
     var operand: RowNorm {
@@ -130,7 +134,7 @@ extension PointwiseWeights {
 }
 
 /// Means and inverse deviations of rows.
-struct Statistics {
+struct RowMoments {
     let mean: Tensor
     let inverseDeviation: Tensor
 

@@ -112,9 +112,6 @@ import Testing
     @Test(arguments: [[1, 3, 5, 4], [3, 2, 3, 17]] as [Shape]) func `fused operations`(_ shape: Shape) {
         let (x, y, c) = (normals(shape, 1), normals(shape, 2), shape.channels)
         expectSlopes(at: [x, y, normals([shape[0], c], 3)]) { $0[0].addingGated($0[1], gate: $0[2]) }
-        expectSlopes(at: [x, normals([c, c], 4), normals([c], 5)]) {
-            $0[0].geluChannelAttention(weight: $0[1], bias: $0[2])
-        }
     }
 
     @Test func `movement`() {

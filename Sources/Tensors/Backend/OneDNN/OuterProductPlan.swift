@@ -12,7 +12,7 @@ final class OuterProductPlan: Sendable {
     private let layouts: Layouts
     private let primitive: Primitive
 
-    fileprivate init(rows: Int, outputs: Int, inputs: Int) {
+    init(rows: Int, outputs: Int, inputs: Int) {
         let layouts = Layouts(
             a: OneDNN.descriptor([outputs, rows], dnnl_ba, dnnl_bf16),
             b: OneDNN.descriptor([rows, inputs], dnnl_ab, dnnl_bf16),
