@@ -17,7 +17,8 @@ extension RestorationNetwork {
     }
 
     /// The network for inference: batch normalisation and densities folded into the weights, tunable kernels mixed at
-    /// one setting (or left to be tuned image by image when there is none).
+    /// one setting (or left to be tuned image by image when there is none), and the course of a call recorded for each
+    /// size of images.
     ///
     /// - Parameters:
     ///   - tuning: the user's parameters, P values.
@@ -31,7 +32,7 @@ extension RestorationNetwork {
         let store = ParameterStore(.loaded(folded), isTracked: false, precision: precision)
         let restorer = network.makeRestorer(store.scope)
         try store.validate()
-        return restorer
+        return ReplayedRestorer(restorer)
     }
 
     /// The network with the parameters that inference uses.

@@ -36,3 +36,8 @@ void sfumato_parallel_for(int64_t count, int64_t grain, void *context,
     struct part p = {count, context, body};
     GOMP_parallel(run_part, &p, (unsigned)threads, 0);
 }
+
+static _Thread_local void *recorder;
+
+void *sfumato_recorder(void) { return recorder; }
+void sfumato_set_recorder(void *next) { recorder = next; }

@@ -6,16 +6,27 @@ import Tensors
 ///
 /// Every operation runs on one thread, and the pool's threads take rows side by side. Small images go through the
 /// network several rows at a time, which spares memory traffic for weights; a number of rows is used only after a first
-/// call has shown that it changes no bit against rows on their own. For sampling; nothing is recorded for a backward
-/// pass, and the network's weights must not change during the value's life.
+/// call has shown that it changes no bit against rows on their own. A network whose conditions are prepared is recorded
+/// once for each number of rows and replayed from then on (`ReplayedFunction`).
+///
+/// For sampling: there is no backward pass. After the network's weights have changed, `forgetConditions` must be called.
 public struct RowwiseDenoiser: Denoiser {
     public let network: any Denoiser
     private let conditions = PreparedConditions()
     private let sizes = ExactGroupSizes()
+    private let replayed: ReplayedFunction?
 
-    public init(_ network: any Denoiser) { self.network = network }
+    public init(_ network: any Denoiser) {
+        self.network = network
+        replayed = (network as? any ConditionedDenoiser).map { network in
+            ReplayedFunction { [network.predict($0[0], conditioning: Array($0.dropFirst()))] }
+        }
+    }
 
-    /// Drops what was made of the last call's conditions, as a call for another time does. For measurements.
+    /// Calls of the network that were replayed from a recording.
+    public var replayCount: Int { replayed?.replayCount ?? 0 }
+
+    /// Drops what was made of the last call's conditions, as a call for another time does.
     public func forgetConditions() { conditions.forget() }
 
     public func predict(_ noisy: Tensor, time: [Float], labels: [Int?]) -> Tensor {
@@ -33,11 +44,11 @@ public struct RowwiseDenoiser: Denoiser {
 
     /// What evaluates groups of rows, one result for each.
     private func function(_ rows: [RowCondition]) -> (Tensor, [Range<Int>]) -> [Tensor] {
-        if let network = network as? any ConditionedDenoiser {
+        if let network = network as? any ConditionedDenoiser, let replayed {
             return { input, groups in
                 let conditioning = conditions.conditioning(groups.map { Array(rows[$0]) }, of: network)
                 return Self.each(groups) { index, group in
-                    network.predict(input.samples(group), conditioning: conditioning[index])
+                    replayed([input.samples(group)] + conditioning[index])[0]
                 }
             }
         }

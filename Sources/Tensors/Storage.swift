@@ -7,30 +7,90 @@ import Synchronization
 /// optimiser between steps; it is never written while another thread reads it, which is what makes sharing it
 /// across threads sound.
 public final class Storage: @unchecked Sendable {
+    /// Where the memory comes from, and so where it goes.
+    private enum Origin {
+        case cache(capacity: Int)
+        /// The same, watched by a recorder under this number.
+        case surveyed(StepRecorder, Int, capacity: Int)
+        case arena(Arena)
+    }
+
+    private struct Packs {
+        var made: [PackKey: Storage] = [:]
+        var version = 0
+    }
+
     public let pointer: UnsafeMutableRawPointer
     public let byteCount: Int
-    private let capacity: Int
-    private let packs = Mutex<[PackKey: Storage]>([:])
+    private let origin: Origin
+    private let packs = Mutex(Packs())
 
     public init(byteCount: Int) {
         self.byteCount = byteCount
-        (pointer, capacity) = StorageCache.shared.take(byteCount)
+        let recorder = StepRecorder.current
+        if let (arena, place) = recorder?.take(byteCount) {
+            (pointer, origin) = (place, .arena(arena))
+            return
+        }
+        let (block, capacity) = StorageCache.shared.take(byteCount)
+        pointer = block
+        if let recorder, recorder.isSurvey {
+            origin = .surveyed(recorder, recorder.survey(byteCount), capacity: capacity)
+        } else {
+            origin = .cache(capacity: capacity)
+        }
     }
 
-    deinit { StorageCache.shared.give(pointer, capacity: capacity) }
+    /// Memory that is written now, before the steps that read it, and keeps its contents when these are replayed.
+    static func constant(byteCount: Int) -> Storage {
+        let result = StepRecorder.suspended { Storage(byteCount: byteCount) }
+        StepRecorder.current?.keep(result)
+        return result
+    }
+
+    deinit {
+        switch origin {
+        case .cache(let capacity): StorageCache.shared.give(pointer, capacity: capacity)
+        case .surveyed(let recorder, let number, let capacity):
+            recorder.end(number)
+            StorageCache.shared.give(pointer, capacity: capacity)
+        case .arena: break
+        }
+    }
+
+    /// Whether a recorded function computes these contents anew in every call.
+    var isRecorded: Bool { if case .cache = origin { false } else { true } }
 
     /// A derived form of these contents (weights in a kernel's layout), made once and kept until they change.
     func packed(_ key: PackKey, make: () -> Storage) -> Storage {
-        packs.withLock { packs in
-            if let pack = packs[key] { return pack }
-            let pack = make()
-            packs[key] = pack
+        if let recorder = StepRecorder.current {
+            recorder.depends(on: self, version: version)
+            // Weights that are computed on the way would have to be packed anew each time.
+            if isRecorded { recorder.refuse(.unrecordedWork) }
+        }
+        return packs.withLock { packs in
+            if let pack = packs.made[key] { return pack }
+            let pack = StepRecorder.suspended(make)
+            packs.made[key] = pack
             return pack
         }
     }
 
+    /// How often the contents changed.
+    var version: Int { packs.withLock { $0.version } }
+
     /// To be called after every write in place: derived forms are made anew.
-    func contentsChanged() { packs.withLock { $0.removeAll() } }
+    func contentsChanged() {
+        packs.withLock { packs in
+            packs.made.removeAll()
+            packs.version += 1
+        }
+    }
+
+    /// To be called where the host reads or writes contents.
+    func hostAccess() {
+        if isRecorded { StepRecorder.refuse(.hostAccess) }
+    }
 
     public func floats(offset: Int = 0) -> UnsafeMutablePointer<Float> {
         pointer.assumingMemoryBound(to: Float.self) + offset

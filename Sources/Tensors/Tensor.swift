@@ -40,7 +40,8 @@ public struct Tensor: @unchecked Sendable {
     public init(shape: Shape, scalars: [Float]) {
         precondition(
             scalars.count == shape.elementCount, "\(scalars.count) scalars do not fill a tensor \(shape)")
-        self = .uninitialized(shape)
+        self.init(
+            shape: shape, storage: .constant(byteCount: shape.elementCount * ScalarType.float32.byteCount))
         scalars.withUnsafeBufferPointer { source in
             guard let base = source.baseAddress else { return }
             storage.floats().update(from: base, count: source.count)
@@ -51,7 +52,8 @@ public struct Tensor: @unchecked Sendable {
 
     public init(repeating value: Float, shape: Shape) {
         self = .uninitialized(shape)
-        storage.floats().update(repeating: value, count: shape.elementCount)
+        let (target, count) = (mutableBase, shape.elementCount)
+        perform { target.update(repeating: value, count: count) }
     }
 
     public static func zeros(_ shape: Shape) -> Tensor { Tensor(repeating: 0, shape: shape) }
@@ -77,6 +79,7 @@ public struct Tensor: @unchecked Sendable {
     {
         precondition(
             scalarType == .float32, "scalars are read from float32 tensors, this one is \(scalarType)")
+        storage.hostAccess()
         return try body(UnsafeBufferPointer(start: storage.floats(offset: offset), count: elementCount))
     }
 
@@ -97,6 +100,7 @@ public struct Tensor: @unchecked Sendable {
     ) rethrows -> Result {
         precondition(
             scalarType == .float32, "scalars are written to float32 tensors, this one is \(scalarType)")
+        storage.hostAccess()
         defer { storage.contentsChanged() }
         return try body(
             UnsafeMutableBufferPointer(start: storage.floats(offset: offset), count: elementCount))

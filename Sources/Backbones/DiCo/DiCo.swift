@@ -22,6 +22,8 @@ public final class DiCo: ConditionedDenoiser {
     private let reduce1: Convolution
     private let decoder1: [DiCoBlock]
     private let final: FinalLayer
+    /// The conditions of the three levels, `[N, width]` each → what all parts take from them, one after another, `[N, T]`.
+    private let modulations: ReplayedFunction
 
     /// Takes every parameter from `scope`; the caller validates the store afterwards.
     public init(_ scope: Scope, _ configuration: DiCoConfiguration) {
@@ -63,6 +65,14 @@ public final class DiCo: ConditionedDenoiser {
         final = FinalLayer(
             scope / "final_layer", channels: 2 * d, outputs: configuration.outputChannels * cell,
             kernel: form)
+        let layers =
+            zip([encoder1, encoder2, latent, decoder2, decoder1], Self.levels).flatMap { blocks, level in
+                blocks.map { ($0.modulation, level) }
+            } + [(final.modulation, Self.finalLevel)]
+        modulations = ReplayedFunction { conditions in
+            let activated = conditions.map(silu)
+            return [.concatenateChannels(layers.map { layer, level in layer(activated[level]) })]
+        }
     }
 
     public func predict(_ noisy: Tensor, time times: [Float], labels: [Int?]) -> Tensor {
@@ -90,22 +100,24 @@ public final class DiCo: ConditionedDenoiser {
     }
 
     public func conditioning(time: Float, label: Int?) -> [Tensor] {
-        let c = (0..<3).map { condition([time], [label], level: $0).detached }
-        let vectors = zip(stages, Self.levels).flatMap { blocks, level in
-            blocks.flatMap { $0.modulationVectors(c[level]) }
-        }
-        return (vectors + final.modulationVectors(c[Self.finalLevel])).map(\.detached)
+        modulations((0..<3).map { condition([time], [label], level: $0).detached })
     }
 
     public func predict(_ noisy: Tensor, conditioning: [Tensor]) -> Tensor {
         // In the order in which they were made: stage by stage, block by block.
-        let starts = configuration.depth.indices.map { configuration.depth[..<$0].reduce(0, +) }
-        let count = DiCoBlock.modulationCount
+        let vectors = conditioning[0]
+        var taken = 0
+        func take(_ count: Int, of width: Int) -> [Tensor] {
+            (0..<count).map { _ in
+                defer { taken += width }
+                return vectors.channels(taken..<taken + width)
+            }
+        }
         return run(noisy, tuning: nil) { part in
             switch part {
-            case .block(let stage, let index):
-                Array(conditioning[((starts[stage] + index) * count)...].prefix(count))
-            case .final: Array(conditioning.suffix(FinalLayer.modulationCount))
+            case .block(let stage, _):
+                take(DiCoBlock.modulationCount, of: configuration.hiddenSize << Self.levels[stage])
+            case .final: take(FinalLayer.modulationCount, of: configuration.hiddenSize << Self.finalLevel)
             }
         }
     }

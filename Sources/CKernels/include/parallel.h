@@ -13,3 +13,7 @@ void sfumato_set_thread_count(int count);
 /// calling thread alone when `count` is below `grain` twice over, or inside another parallel region.
 void sfumato_parallel_for(int64_t count, int64_t grain, void *context,
                           void (*body)(void *context, int64_t begin, int64_t end));
+
+/// What records the steps of the calling thread, or NULL: a pointer that each thread has for itself.
+void *sfumato_recorder(void);
+void sfumato_set_recorder(void *recorder);

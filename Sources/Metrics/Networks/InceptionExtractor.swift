@@ -7,7 +7,8 @@ public struct InceptionExtractor: Sendable {
     public let mode: InceptionMode
     /// Identifies the weights, whatever file they came in.
     public let digest: String
-    private let network: InceptionNetwork
+    /// `[1, 299, 299, 3]` → the pooled and the spatial features, recorded once.
+    private let network: ReplayedFunction
     private let head: Matrix
 
     /// - Parameter path: `pt_inception-2015-12-05-6726825d.pth` as it was published, or safetensors with its names.
@@ -18,7 +19,11 @@ public struct InceptionExtractor: Sendable {
 
     public init(_ source: WeightSource, mode: InceptionMode) throws {
         let recorder = WeightDigest(source)
-        network = try InceptionNetwork(recorder.source)
+        let inception = try InceptionNetwork(recorder.source)
+        network = ReplayedFunction { images in
+            let features = inception.features(images[0])
+            return [features.pooled, features.spatial].compactMap { $0 }
+        }
         let (rows, columns) = (InceptionNetwork.outputs, InceptionNetwork.dimensions)
         head = Matrix(rows: rows, columns: columns, floats: try source("fc.weight", [rows, columns]))
         digest = recorder.hexadecimal
@@ -35,10 +40,10 @@ public struct InceptionExtractor: Sendable {
         if let image = images.first(where: { $0.channels != 3 }) {
             throw MetricError("the FID network needs RGB images, not \(image.channels) channel(s).")
         }
-        let rows = ComputeThreads.concurrentMap(images.count) { network.features(mode.input(images[$0])) }
+        let rows = ComputeThreads.concurrentMap(images.count) { network([mode.input(images[$0])]) }
         return InceptionFeatures(
-            count: images.count, pooled: rows.flatMap { $0.pooled?.scalars ?? [] },
-            spatial: includesSpatial ? rows.flatMap { $0.spatial?.scalars ?? [] } : nil)
+            count: images.count, pooled: rows.flatMap { $0[0].scalars },
+            spatial: includesSpatial ? rows.flatMap { $0[1].scalars } : nil)
     }
 
     /// Logits without bias, as published Inception Scores use them, `[N, 1008]`.

@@ -25,7 +25,8 @@ public struct DiffusionModel: ImageModel {
         -> any ImageSampler
     {
         DiffusionSampler(
-            network: network, channels: channels, settings: settings, prediction: objective.prediction,
+            network: RowwiseDenoiser(network), channels: channels, settings: settings,
+            prediction: objective.prediction,
             method: try Self.method(settings, for: objective))
     }
 
@@ -39,7 +40,7 @@ public struct DiffusionModel: ImageModel {
 
 /// Draws images from noise with a solver.
 struct DiffusionSampler: ImageSampler {
-    let network: any Denoiser
+    let network: RowwiseDenoiser
     let channels: Int
     let settings: SamplerSettings
     let prediction: Prediction
@@ -66,7 +67,9 @@ struct DiffusionSampler: ImageSampler {
     }
 
     private func makeRun(_ items: [GenerationPlan.Item], _ size: ImageSize) -> SamplingRun {
-        let model = NetworkModel(RowwiseDenoiser(network), prediction: prediction)
+        // A run before this one may have had other weights.
+        network.forgetConditions()
+        let model = NetworkModel(network, prediction: prediction)
         let guided = GuidedModel(
             model, prediction: prediction, labels: items.map(\.label), guidance: settings.guidance.guidance,
             clipping: settings.clip.clipping)

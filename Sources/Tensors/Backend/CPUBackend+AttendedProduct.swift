@@ -8,24 +8,30 @@ extension CPUBackend {
         let (c, inputs) = (layout.channels, o.project.inputs)
         let blocks = RowBlocks(layout, width: c + inputs)
         let product = RowProduct(o.project, .forward, blocks)
-        blocks.share { worker, waiting in
-            let attended = Storage(byteCount: 4 * blocks.rowLimit * inputs)
-            let own = Storage(byteCount: branch == nil ? 4 * blocks.rowLimit * c : 0)
-            let rounded = RowRounding(capacity: blocks.rowLimit * inputs, o.project.precision)
+        let memory = (0..<blocks.workerCount).map { _ in
+            (
+                attended: Storage(byteCount: 4 * blocks.rowLimit * inputs),
+                branch: Storage(byteCount: branch == nil ? 4 * blocks.rowLimit * c : 0),
+                rounded: RowRounding(capacity: blocks.rowLimit * inputs, o.project.precision)
+            )
+        }
+        blocks.performShared { worker, waiting in
+            let own = memory[worker]
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let (first, count) = (rows.lowerBound, rows.count)
                 blocks.eachSegment(block) { _, sample, row, count in
                     sfumato_channel_binary(
                         .init(BinaryOperation.multiply.rawValue), activated + (first + row) * inputs,
-                        o.factor[sample], attended.floats(offset: row * inputs), Int64(count), Int64(inputs))
+                        o.factor[sample], own.attended.floats(offset: row * inputs), Int64(count),
+                        Int64(inputs))
                 }
-                let result = branch.map { $0 + first * c } ?? own.floats()
+                let result = branch.map { $0 + first * c } ?? own.branch.floats()
                 product(
-                    rounded(attended.floats(), count: count * inputs), result, rows: count, worker: worker)
+                    own.rounded(own.attended.floats(), count: count * inputs), result, rows: count,
+                    worker: worker)
                 addGated(r, result, o.gate, y, blocks, block: block)
             }
-            withExtendedLifetime((attended, own, rounded)) {}
         }
     }
 

@@ -16,8 +16,8 @@ extension CPUBackend {
                 scale: p.scale, beta: p.beta)
         }
         // One product may use all threads itself; several are faster side by side.
-        if count == 1 { return one(0) }
-        parallelFor(count, grain: 1) { begin, end in
+        if count == 1 { return perform { one(0) } }
+        performParallel(count, grain: 1) { begin, end in
             for index in begin..<end { one(index) }
         }
     }
@@ -29,7 +29,7 @@ extension CPUBackend {
     ) {
         let (heads, width, stride) = (queries.heads, queries.width, queries.channels)
         let blocks = (queries.tokens + Self.queryBlock - 1) / Self.queryBlock
-        parallelFor(queries.samples * heads * blocks, grain: 1) { begin, end in
+        performParallel(queries.samples * heads * blocks, grain: 1) { begin, end in
             let scores = Storage(byteCount: Self.queryBlock * Self.keyBlock * 4)
             let state = Storage(byteCount: Self.queryBlock * (width + 2) * 4)
             let (maximum, sum) = (state.floats(), state.floats(offset: Self.queryBlock))

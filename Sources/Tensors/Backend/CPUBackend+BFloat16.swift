@@ -13,7 +13,7 @@ extension ConvolutionGeometry {
 
 extension CPUBackend {
     func roundToBFloat16(_ x: Input, _ y: HalfOutput, count: Int) {
-        parallelFor(count, grain: Self.grain) { begin, end in
+        performParallel(count, grain: Self.grain) { begin, end in
             sfumato_round_bfloat16(x + begin, y + begin, Int64(end - begin))
         }
     }

@@ -3,9 +3,10 @@ import CKernels
 // Kernels on channel vectors. Work is divided by rows; parts never cross a sample, whose vector differs.
 extension CPUBackend {
     /// Calls `body(sample, firstRow, rowCount)`, rows counted over all samples.
-    func eachPart(_ layout: ChannelLayout, _ body: (Int, Int, Int) -> Void) {
+    func eachPart(_ layout: ChannelLayout, _ body: @escaping (Int, Int, Int) -> Void) {
         guard layout.rows > 0, layout.channels > 0 else { return }
-        parallelFor(layout.samples * layout.rows, grain: max(1, Self.grain / layout.channels)) { begin, end in
+        performParallel(layout.samples * layout.rows, grain: max(1, Self.grain / layout.channels)) {
+            begin, end in
             var row = begin
             while row < end {
                 let sample = row / layout.rows
@@ -19,7 +20,8 @@ extension CPUBackend {
     /// Sums over the rows of each sample: `body(firstRow, rowCount, sum)` adds to a zeroed vector. Chunks have a
     /// fixed length and are added in order, so the result does not depend on the thread count.
     func reduceRows(
-        _ layout: ChannelLayout, vectors: Int, into sum: Output, _ body: (Int, Int, Int, Output) -> Void
+        _ layout: ChannelLayout, vectors: Int, into sum: Output,
+        _ body: @escaping (Int, Int, Int, Output) -> Void
     ) {
         let channels = layout.channels * vectors
         let chunkRows = max(16, min(layout.rows, (1 << 16) / max(1, layout.channels)))
@@ -27,8 +29,9 @@ extension CPUBackend {
         let partial = chunks > 1 ? Storage(byteCount: layout.samples * chunks * channels * 4) : nil
         let target = partial?.floats() ?? sum
         nonisolated(unsafe) let out = target
-        parallelFor(layout.samples * chunks, grain: max(1, Self.grain / max(1, chunkRows * layout.channels)))
-        {
+        performParallel(
+            layout.samples * chunks, grain: max(1, Self.grain / max(1, chunkRows * layout.channels))
+        ) {
             for part in $0..<$1 {
                 let sample = part / chunks
                 let start = part % chunks * chunkRows
@@ -37,13 +40,17 @@ extension CPUBackend {
                 body(sample, sample * layout.rows + start, min(chunkRows, layout.rows - start), vector)
             }
         }
-        guard chunks > 1 else { return }
-        for sample in 0..<layout.samples {
-            (sum + sample * channels).update(from: out + sample * chunks * channels, count: channels)
-            for chunk in 1..<chunks {
-                sfumato_accumulate(
-                    out + (sample * chunks + chunk) * channels, sum + sample * channels, 1, Int64(channels))
+        guard let partial else { return }
+        perform {
+            for sample in 0..<layout.samples {
+                (sum + sample * channels).update(from: out + sample * chunks * channels, count: channels)
+                for chunk in 1..<chunks {
+                    sfumato_accumulate(
+                        out + (sample * chunks + chunk) * channels, sum + sample * channels, 1,
+                        Int64(channels))
+                }
             }
+            withExtendedLifetime(partial) {}
         }
     }
 
@@ -131,5 +138,6 @@ extension CPUBackend {
         copyBlock(
             sums.floats(offset: c), sourceStride: 2 * c, dShift, targetStride: c, rows: layout.samples,
             columns: c)
+        withExtendedLifetime(sums) {}
     }
 }

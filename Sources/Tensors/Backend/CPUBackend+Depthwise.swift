@@ -26,13 +26,20 @@ extension ConvolutionGeometry {
 extension CPUBackend {
     /// Weights tap by tap, kept beside them until they change.
     private func packed(_ g: ConvolutionGeometry, _ weight: WeightBuffer, flipped: Bool) -> Storage {
-        func make() -> Storage {
-            let result = Storage(byteCount: 4 * 9 * g.groups)
+        func pack(_ result: Storage) {
             sfumato_depthwise_pack(weight.pointer, result.floats(), Int64(g.groups), flipped ? 1 : 0)
+        }
+        let byteCount = 4 * 9 * g.groups
+        if weight.isTransient {
+            let result = Storage(byteCount: byteCount)
+            perform { pack(result) }
             return result
         }
-        if weight.isTransient { return make() }
-        return weight.storage.packed(PackKey(layout: flipped ? -4 : -3, offset: weight.offset), make: make)
+        return weight.storage.packed(PackKey(layout: flipped ? -4 : -3, offset: weight.offset)) {
+            let result = Storage(byteCount: byteCount)
+            pack(result)
+            return result
+        }
     }
 
     func depthwiseConvolution(
@@ -41,7 +48,7 @@ extension CPUBackend {
     ) {
         let weights = packed(g, weight, flipped: false)
         let isGated = activation == .simpleGate
-        forEachGroup(g) { shape, begin, end in
+        performGroups(g) { shape, begin, end in
             isGated
                 ? sfumato_depthwise_forward_gated(shape, x, weights.floats(), bias, y, begin, end)
                 : sfumato_depthwise_forward(shape, x, weights.floats(), bias, y, begin, end)
@@ -63,48 +70,58 @@ extension CPUBackend {
         let groups = withUnsafePointer(to: g.depthwise) { Int(sfumato_depthwise_group_count($0)) }
         let perImage = groups / max(1, g.batch)
         let partial = Storage(byteCount: 4 * groups * channels)
-        forEachGroup(g) { shape, begin, end in
+        performGroups(g) { shape, begin, end in
             for group in begin..<end {
                 isGated
                     ? sfumato_depthwise_forward_gated(shape, x, weights.floats(), bias, y, group, group + 1)
                     : sfumato_depthwise_forward(shape, x, weights.floats(), bias, y, group, group + 1)
-                var first: Int64 = 0
-                let count = sfumato_depthwise_group_rows(shape, group, &first) * Int64(g.width)
-                let result = y + Int(first) * g.width * channels
-                let sum = partial.floats(offset: Int(group) * channels)
+                sumGroup(
+                    shape, group, y, channels: channels, activation,
+                    into: partial.floats(offset: Int(group) * channels))
+            }
+        }
+        perform {
+            for image in 0..<g.batch {
+                let sum = sums + image * channels
                 sum.update(repeating: 0, count: channels)
-                if activation == .gelu {
-                    sfumato_gelu_sum_rows(result, result, sum, count, Int64(channels))
-                } else {
-                    sfumato_sum_rows(result, nil, sum, count, Int64(channels))
+                for group in image * perImage..<(image + 1) * perImage {
+                    sfumato_accumulate(partial.floats(offset: group * channels), sum, 1, Int64(channels))
                 }
             }
         }
-        for image in 0..<g.batch {
-            let sum = sums + image * channels
-            sum.update(repeating: 0, count: channels)
-            for group in image * perImage..<(image + 1) * perImage {
-                accumulate(partial.floats(offset: group * channels), into: sum, scale: 1, count: channels)
-            }
+    }
+
+    /// Activates the results of a group of rows and adds them up.
+    private func sumGroup(
+        _ shape: UnsafePointer<sfumato_depthwise>, _ group: Int64, _ y: Output, channels: Int,
+        _ activation: ConvolutionActivation, into sum: Output
+    ) {
+        var first: Int64 = 0
+        let count = sfumato_depthwise_group_rows(shape, group, &first) * shape.pointee.width
+        let result = y + Int(first * shape.pointee.width) * channels
+        sum.update(repeating: 0, count: channels)
+        if activation == .gelu {
+            sfumato_gelu_sum_rows(result, result, sum, count, Int64(channels))
+        } else {
+            sfumato_sum_rows(result, nil, sum, count, Int64(channels))
         }
-        withExtendedLifetime((partial, weights)) {}
     }
 
     func depthwiseBackwardData(_ g: ConvolutionGeometry, _ dy: Input, weight: WeightBuffer, _ dx: Output) {
         let weights = packed(g, weight, flipped: true)
-        forEachGroup(g) { shape, begin, end in
+        performGroups(g) { shape, begin, end in
             sfumato_depthwise_forward(shape, dy, weights.floats(), nil, dx, begin, end)
         }
     }
 
-    private func forEachGroup(
+    private func performGroups(
         _ g: ConvolutionGeometry,
-        _ body: (UnsafePointer<sfumato_depthwise>, _ begin: Int64, _ end: Int64) -> Void
+        _ body: @escaping (UnsafePointer<sfumato_depthwise>, _ begin: Int64, _ end: Int64) -> Void
     ) {
-        withUnsafePointer(to: g.depthwise) { shape in
-            parallelFor(Int(sfumato_depthwise_group_count(shape)), grain: g.depthwiseGrain) {
-                body(shape, Int64($0), Int64($1))
-            }
+        let shape = g.depthwise
+        let count = withUnsafePointer(to: shape) { Int(sfumato_depthwise_group_count($0)) }
+        performParallel(count, grain: g.depthwiseGrain) { begin, end in
+            withUnsafePointer(to: shape) { body($0, Int64(begin), Int64(end)) }
         }
     }
 

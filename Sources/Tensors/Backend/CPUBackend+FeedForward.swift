@@ -1,5 +1,22 @@
 import CKernels
 
+/// A worker's memory for the rows of a block on their way through a feed-forward.
+private struct FeedForwardMemory {
+    /// Normalised rows, later the branch.
+    let ends: Storage
+    let activated: Storage
+    /// Where there is a record, that takes what stands between.
+    let between: Storage
+    let rounded: RowRounding
+
+    init(_ f: FeedForwardOperands, channels: Int, rows: Int, isRecorded: Bool) {
+        ends = Storage(byteCount: 4 * rows * channels)
+        activated = Storage(byteCount: 4 * rows * f.narrow.inputs)
+        between = Storage(byteCount: isRecorded ? 0 : 4 * rows * f.widen.outputs)
+        rounded = RowRounding(capacity: rows * max(channels, f.narrow.inputs), f.widen.precision)
+    }
+}
+
 extension CPUBackend {
     func feedForward(
         _ x: Input, _ f: FeedForwardOperands, _ record: FeedForwardRecord?, _ y: Output, layout: ChannelLayout
@@ -7,27 +24,24 @@ extension CPUBackend {
         let (c, hidden, fed) = (layout.channels, f.widen.outputs, f.narrow.inputs)
         let blocks = RowBlocks(layout, width: c + hidden)
         let (widen, narrow) = (RowProduct(f.widen, .forward, blocks), RowProduct(f.narrow, .forward, blocks))
-        blocks.share { worker, waiting in
-            let limit = blocks.rowLimit
-            // Normalised rows, later the branch.
-            let ends = Storage(byteCount: 4 * limit * c)
-            let activated = Storage(byteCount: 4 * limit * fed)
-            // Where there is a record, that takes what stands between.
-            let between = Storage(byteCount: record == nil ? 4 * limit * hidden : 0)
-            let rounded = RowRounding(capacity: limit * max(c, fed), f.widen.precision)
+        let memory = (0..<blocks.workerCount).map { _ in
+            FeedForwardMemory(f, channels: c, rows: blocks.rowLimit, isRecorded: record != nil)
+        }
+        blocks.performShared { worker, waiting in
+            let own = memory[worker]
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let (first, count) = (rows.lowerBound, rows.count)
-                let wide = record.map { $0.hidden + first * hidden } ?? between.floats()
-                normalize(x, f.norm, f.statistics, ends.floats(), blocks, block: block)
-                widen(rounded(ends.floats(), count: count * c), wide, rows: count, worker: worker)
-                activate(f.activation, wide, activated.floats(), rows: count, channels: fed)
-                let branch = record.map { $0.branch + first * c } ?? ends.floats()
+                let wide = record.map { $0.hidden + first * hidden } ?? own.between.floats()
+                normalize(x, f.norm, f.statistics, own.ends.floats(), blocks, block: block)
+                widen(own.rounded(own.ends.floats(), count: count * c), wide, rows: count, worker: worker)
+                activate(f.activation, wide, own.activated.floats(), rows: count, channels: fed)
+                let branch = record.map { $0.branch + first * c } ?? own.ends.floats()
                 narrow(
-                    rounded(activated.floats(), count: count * fed), branch, rows: count, worker: worker)
+                    own.rounded(own.activated.floats(), count: count * fed), branch, rows: count,
+                    worker: worker)
                 addGated(x, branch, f.gate, y, blocks, block: block)
             }
-            withExtendedLifetime((ends, activated, between, rounded)) {}
         }
     }
 

@@ -3,9 +3,9 @@ import CKernels
 // Kernels on the heads of tokens, and the other row-wise operations of attention networks.
 extension CPUBackend {
     /// Calls `body(sample, firstRow, rowCount)` on parts that never cross a sample.
-    private func eachPart(_ layout: HeadLayout, _ body: (Int, Int, Int) -> Void) {
+    private func eachPart(_ layout: HeadLayout, _ body: @escaping (Int, Int, Int) -> Void) {
         guard layout.rows > 0, layout.channels > 0 else { return }
-        parallelFor(layout.rows, grain: max(1, Self.grain / layout.channels)) { begin, end in
+        performParallel(layout.rows, grain: max(1, Self.grain / layout.channels)) { begin, end in
             var row = begin
             while row < end {
                 let sample = row / layout.tokens
@@ -45,7 +45,7 @@ extension CPUBackend {
         let (c, h) = (layout.channels, layout.heads)
         nonisolated(unsafe) let sum = sum
         // One task per sample keeps the order of additions the same for every thread count.
-        parallelFor(layout.samples, grain: 1) { begin, end in
+        performParallel(layout.samples, grain: 1) { begin, end in
             for sample in begin..<end {
                 let row = sample * layout.tokens
                 (sum + sample * c).update(repeating: 0, count: c)
@@ -70,13 +70,13 @@ extension CPUBackend {
     }
 
     func softmax(_ x: Input, _ y: Output, rows: Int, columns: Int) {
-        parallelFor(rows, grain: max(1, Self.grain / max(1, columns))) { begin, end in
+        performParallel(rows, grain: max(1, Self.grain / max(1, columns))) { begin, end in
             sfumato_softmax(x + begin * columns, y + begin * columns, Int64(end - begin), Int64(columns))
         }
     }
 
     func softmaxBackward(_ y: Input, _ dy: Input, _ dx: Output, rows: Int, columns: Int) {
-        parallelFor(rows, grain: max(1, Self.grain / max(1, columns))) { begin, end in
+        performParallel(rows, grain: max(1, Self.grain / max(1, columns))) { begin, end in
             let start = begin * columns
             sfumato_softmax_backward(y + start, dy + start, dx + start, Int64(end - begin), Int64(columns))
         }
@@ -85,7 +85,7 @@ extension CPUBackend {
     func rmsNorm(
         _ x: Input, _ y: Output, inverse: Output, epsilon: Float, outside: Bool, rows: Int, channels: Int
     ) {
-        parallelFor(rows, grain: max(1, Self.grain / max(1, channels))) { begin, end in
+        performParallel(rows, grain: max(1, Self.grain / max(1, channels))) { begin, end in
             let start = begin * channels
             sfumato_rms_norm(
                 x + start, y + start, inverse + begin, epsilon, outside ? 1 : 0, Int64(end - begin),
@@ -98,7 +98,7 @@ extension CPUBackend {
         _ x: Input, _ dy: Input, inverse: Input, _ dx: Output, epsilon: Float, outside: Bool, rows: Int,
         channels: Int
     ) {
-        parallelFor(rows, grain: max(1, Self.grain / max(1, channels))) { begin, end in
+        performParallel(rows, grain: max(1, Self.grain / max(1, channels))) { begin, end in
             let start = begin * channels
             sfumato_rms_norm_backward(
                 x + start, dy + start, inverse + begin, dx + start, outside ? 1 : 0, epsilon,
@@ -108,11 +108,11 @@ extension CPUBackend {
     }
 
     func clamp(_ x: Input, _ y: Output, limit: Float, count: Int) {
-        sfumato_clamp(x, y, limit, Int64(count))
+        perform { sfumato_clamp(x, y, limit, Int64(count)) }
     }
 
     func clampBackward(_ x: Input, _ dy: Input, _ dx: Output, limit: Float, count: Int) {
-        sfumato_clamp_backward(x, dy, dx, limit, Int64(count))
+        perform { sfumato_clamp_backward(x, dy, dx, limit, Int64(count)) }
     }
 
     func permute(_ x: Input, _ y: Output, extents: [Int], order: [Int]) {
@@ -128,7 +128,7 @@ extension CPUBackend {
         let shape = moved.map { Int64(extents[$0]) }
         let steps = moved.map { Int64(strides[$0]) }
         let count = moved.reduce(1) { $0 * extents[$1] }
-        parallelFor(count, grain: max(1, Self.grain / max(1, run))) { begin, end in
+        performParallel(count, grain: max(1, Self.grain / max(1, run))) { begin, end in
             sfumato_permute(x, y, shape, steps, Int64(kept), Int64(run), Int64(begin), Int64(end))
         }
     }

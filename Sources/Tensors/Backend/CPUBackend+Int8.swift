@@ -5,12 +5,14 @@ extension CPUBackend {
         let channels = weights.shape[1]
         nonisolated(unsafe) let (x, out) = (x, y.pointer.assumingMemoryBound(to: UInt8.self))
         let (range, zero) = (weights.input.range, Float(weights.input.zeroPoint))
-        weights.inputFactors.withUnsafeBufferPointer { factors in
-            nonisolated(unsafe) let factors = factors
-            parallelFor(rows, grain: max(1, Self.grain / channels)) { begin, end in
-                sfumato_quantize(
-                    x + begin * channels, out + begin * channels, factors.baseAddress, zero,
-                    range.lowerBound, range.upperBound, Int64(end - begin), Int64(channels))
+        perform {
+            weights.inputFactors.withUnsafeBufferPointer { factors in
+                nonisolated(unsafe) let factors = factors
+                parallelFor(rows, grain: max(1, Self.grain / channels)) { begin, end in
+                    sfumato_quantize(
+                        x + begin * channels, out + begin * channels, factors.baseAddress, zero,
+                        range.lowerBound, range.upperBound, Int64(end - begin), Int64(channels))
+                }
             }
         }
     }
@@ -22,7 +24,7 @@ extension CPUBackend {
         // The bias is added to the integers' sum before it is scaled. What 0 is as an integer adds the same to every
         // sum, and is taken off with it.
         let (zero, scale) = (Float(weights.input.zeroPoint), weights.input.scale)
-        let offsets = Storage(byteCount: 4 * weights.scales.count)
+        let offsets = Storage.constant(byteCount: 4 * weights.scales.count)
         for (output, own) in weights.scales.enumerated() {
             offsets.floats()[output] =
                 ((bias?[output] ?? 0) + weights.corrections[output]) / (scale * own)

@@ -8,17 +8,21 @@ extension CPUBackend {
         let (inputs, outputs) = (project.inputs, project.outputs)
         let blocks = RowBlocks(layout, width: inputs + outputs)
         let product = RowProduct(project, .forward, blocks)
-        blocks.share { worker, waiting in
-            let normal = Storage(byteCount: 4 * blocks.rowLimit * inputs)
-            let rounded = RowRounding(capacity: blocks.rowLimit * inputs, project.precision)
+        let memory = (0..<blocks.workerCount).map { _ in
+            (
+                normal: Storage(byteCount: 4 * blocks.rowLimit * inputs),
+                rounded: RowRounding(capacity: blocks.rowLimit * inputs, project.precision)
+            )
+        }
+        blocks.performShared { worker, waiting in
+            let own = memory[worker]
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
-                normalize(x, norm, statistics, normal.floats(), blocks, block: block)
+                normalize(x, norm, statistics, own.normal.floats(), blocks, block: block)
                 product(
-                    rounded(normal.floats(), count: rows.count * inputs), y + rows.lowerBound * outputs,
-                    rows: rows.count, worker: worker)
+                    own.rounded(own.normal.floats(), count: rows.count * inputs),
+                    y + rows.lowerBound * outputs, rows: rows.count, worker: worker)
             }
-            withExtendedLifetime((normal, rounded)) {}
         }
     }
 

@@ -25,9 +25,11 @@ struct PixelMap: Sendable {
 extension CPUBackend {
     func gatherPixels(_ map: PixelMap, _ x: Input, _ y: Output, samples: Int) {
         let line = max(1, map.columns.count * map.channels)
-        map.withRaw { raw in
-            parallelFor(samples * map.rows.count, grain: max(1, Self.grain / line)) { begin, end in
-                sfumato_gather_pixels(raw, x, y, Int64(begin), Int64(end))
+        perform {
+            map.withRaw { raw in
+                parallelFor(samples * map.rows.count, grain: max(1, Self.grain / line)) { begin, end in
+                    sfumato_gather_pixels(raw, x, y, Int64(begin), Int64(end))
+                }
             }
         }
     }
@@ -36,9 +38,11 @@ extension CPUBackend {
         let (from, to) = (
             map.rows.count * map.columns.count * map.channels, map.height * map.width * map.channels
         )
-        map.withRaw { raw in
-            parallelFor(samples, grain: 1) { begin, end in
-                for n in begin..<end { sfumato_scatter_pixels(raw, dy + n * from, dx + n * to) }
+        perform {
+            map.withRaw { raw in
+                parallelFor(samples, grain: 1) { begin, end in
+                    for n in begin..<end { sfumato_scatter_pixels(raw, dy + n * from, dx + n * to) }
+                }
             }
         }
     }
@@ -53,7 +57,7 @@ extension CPUBackend {
         // the thread count.
         let strip = max(kernelHeight, 64)
         let strips = (rows + strip - 1) / strip
-        parallelFor(samples * strips, grain: 1) { begin, end in
+        performParallel(samples * strips, grain: 1) { begin, end in
             let scratch = Storage(byteCount: (width + 1) * channels * MemoryLayout<Double>.stride)
             for part in begin..<end {
                 let (n, first) = (part / strips, part % strips * strip)
@@ -66,14 +70,14 @@ extension CPUBackend {
     }
 
     func gate(_ x: Input, _ y: Output, rows: Int, channels: Int) {
-        parallelFor(rows, grain: max(1, Self.grain / max(1, channels))) { begin, end in
+        performParallel(rows, grain: max(1, Self.grain / max(1, channels))) { begin, end in
             sfumato_gate(
                 x + begin * 2 * channels, y + begin * channels, Int64(end - begin), Int64(channels))
         }
     }
 
     func gateBackward(_ x: Input, _ dy: Input, _ dx: Output, rows: Int, channels: Int) {
-        parallelFor(rows, grain: max(1, Self.grain / max(1, channels))) { begin, end in
+        performParallel(rows, grain: max(1, Self.grain / max(1, channels))) { begin, end in
             sfumato_gate_backward(
                 x + begin * 2 * channels, dy + begin * channels, dx + begin * 2 * channels,
                 Int64(end - begin), Int64(channels))

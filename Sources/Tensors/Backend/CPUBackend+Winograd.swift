@@ -53,17 +53,23 @@ extension CPUBackend {
         var shape = g.winograd
         let packed = transformed(g, weight, transposed: false)
         let scratch = Storage(byteCount: 4 * Int(sfumato_winograd_scratch_count(&shape)))
-        sfumato_winograd_forward(
-            &shape, x, packed.floats(), bias, isRectified ? 1 : 0, y, scratch.floats())
-        withExtendedLifetime((packed, scratch)) {}
+        perform { [shape] in
+            withUnsafePointer(to: shape) {
+                sfumato_winograd_forward(
+                    $0, x, packed.floats(), bias, isRectified ? 1 : 0, y, scratch.floats())
+            }
+        }
     }
 
     func winogradBackwardData(_ g: ConvolutionGeometry, _ dy: Input, weight: WeightBuffer, _ dx: Output) {
         var shape = g.transposed
         let packed = transformed(g, weight, transposed: true)
         let scratch = Storage(byteCount: 4 * Int(sfumato_winograd_scratch_count(&shape)))
-        sfumato_winograd_forward(&shape, dy, packed.floats(), nil, 0, dx, scratch.floats())
-        withExtendedLifetime((packed, scratch)) {}
+        perform { [shape] in
+            withUnsafePointer(to: shape) {
+                sfumato_winograd_forward($0, dy, packed.floats(), nil, 0, dx, scratch.floats())
+            }
+        }
     }
 
     func winogradBackwardWeights(

@@ -6,37 +6,38 @@ struct CPUBackend: Backend {
     static let grain = 8192
 
     func unary(_ operation: UnaryOperation, _ x: Input, _ y: Output, count: Int) {
-        parallelFor(count, grain: Self.grain / 4) { begin, end in
+        performParallel(count, grain: Self.grain / 4) { begin, end in
             sfumato_unary(.init(operation.rawValue), x + begin, y + begin, Int64(end - begin))
         }
     }
 
     func unaryBackward(_ operation: UnaryOperation, _ x: Input, _ dy: Input, _ dx: Output, count: Int) {
-        parallelFor(count, grain: Self.grain / 4) { begin, end in
+        performParallel(count, grain: Self.grain / 4) { begin, end in
             sfumato_unary_backward(
                 .init(operation.rawValue), x + begin, dy + begin, dx + begin, Int64(end - begin))
         }
     }
 
     func binary(_ operation: BinaryOperation, _ a: Input, _ b: Input, _ y: Output, count: Int) {
-        parallelFor(count, grain: Self.grain) { begin, end in
+        performParallel(count, grain: Self.grain) { begin, end in
             sfumato_binary(.init(operation.rawValue), a + begin, b + begin, y + begin, Int64(end - begin))
         }
     }
 
     func affine(_ x: Input, _ y: Output, scale: Float, shift: Float, count: Int) {
-        parallelFor(count, grain: Self.grain) { begin, end in
+        performParallel(count, grain: Self.grain) { begin, end in
             sfumato_affine(x + begin, y + begin, scale, shift, Int64(end - begin))
         }
     }
 
     func accumulate(_ x: Input, into y: Output, scale: Float, count: Int) {
-        parallelFor(count, grain: Self.grain) { begin, end in
+        performParallel(count, grain: Self.grain) { begin, end in
             sfumato_accumulate(x + begin, y + begin, scale, Int64(end - begin))
         }
     }
 
     func dot(_ a: Input, _ b: Input?, count: Int) -> Double {
+        StepRecorder.refuse(.hostAccess)
         // Parts of a fixed length, added in order: the sum does not depend on the thread count.
         let length = 1 << 16
         let parts = (count + length - 1) / length
@@ -56,34 +57,35 @@ struct CPUBackend: Backend {
     }
 
     func nonFiniteCount(_ x: Input, count: Int) -> Int {
-        Int(sfumato_count_nonfinite(x, Int64(count)))
+        StepRecorder.refuse(.hostAccess)
+        return Int(sfumato_count_nonfinite(x, Int64(count)))
     }
 
     func matrixProduct(
         _ a: Input, transposeA: Bool, _ b: Input, transposeB: Bool, _ c: Output, m: Int, n: Int, k: Int,
         beta: Float
     ) {
-        OneDNN.matrixProduct(a, transposeA, b, transposeB, c, m: m, n: n, k: k, beta: beta)
+        perform { OneDNN.matrixProduct(a, transposeA, b, transposeB, c, m: m, n: n, k: k, beta: beta) }
     }
 
     func fewRowsProduct(
         _ x: Input, _ w: Input, bias: Input?, _ y: Output, rows: Int, inputs: Int, outputs: Int
     ) {
-        parallelFor(outputs, grain: max(8, Self.grain * 4 / max(1, inputs * rows))) { begin, end in
+        performParallel(outputs, grain: max(8, Self.grain * 4 / max(1, inputs * rows))) { begin, end in
             sfumato_few_rows_product(
                 x, w, bias, y, Int64(rows), Int64(inputs), Int64(outputs), Int64(begin), Int64(end))
         }
     }
 
     func pixelUnshuffle(_ x: Input, _ y: Output, rows: Int, width: Int, channels: Int, factor: Int) {
-        parallelFor(rows, grain: 1) { begin, end in
+        performParallel(rows, grain: 1) { begin, end in
             sfumato_pixel_unshuffle(
                 x, y, Int64(begin), Int64(end), Int64(width), Int64(channels), Int64(factor))
         }
     }
 
     func pixelShuffle(_ x: Input, _ y: Output, rows: Int, width: Int, channels: Int, factor: Int) {
-        parallelFor(rows, grain: 1) { begin, end in
+        performParallel(rows, grain: 1) { begin, end in
             sfumato_pixel_shuffle(
                 x, y, Int64(begin), Int64(end), Int64(width), Int64(channels), Int64(factor))
         }
@@ -93,7 +95,7 @@ struct CPUBackend: Backend {
         _ source: Input, sourceStride: Int, _ target: Output, targetStride: Int, rows: Int, columns: Int
     ) {
         guard columns > 0 else { return }
-        parallelFor(rows, grain: max(1, Self.grain / columns)) { begin, end in
+        performParallel(rows, grain: max(1, Self.grain / columns)) { begin, end in
             for row in begin..<end {
                 (target + row * targetStride).update(from: source + row * sourceStride, count: columns)
             }

@@ -64,14 +64,20 @@ struct RowBlocks {
     /// How many threads share the blocks.
     var workerCount: Int { max(1, min(ComputeThreads.count, count)) }
 
-    /// Calls `body(worker, blocks)` once on each thread, whose operations use no other. Every worker has a contiguous run of
-    /// blocks, so that it finds in its caches what it made of these rows before; when done it helps the others.
-    func share(_ body: (Int, BlockQueue) -> Void) {
+    /// Performs `body(worker, blocks)` once on each thread, whose operations use no other. Every worker has a contiguous run
+    /// of blocks, so that it finds in its caches what it made of these rows before; when done it helps the others.
+    func performShared(_ body: @escaping (Int, BlockQueue) -> Void) {
         let queues = queues()
         for (index, queue) in queues.enumerated() {
             queue.others = queues.indices.dropFirst().map { Unowned(queues[(index + $0) % queues.count]) }
         }
-        ComputeThreads.each(queues.count) { body($0, queues[$0]) }
+        let work = PartialWork { begin, end in
+            ComputeThreads.onOneThread { for worker in begin..<end { body(worker, queues[worker]) } }
+        }
+        perform {
+            for queue in queues { queue.refill() }
+            work.run(queues.count, grain: 1)
+        }
     }
 
     /// The same without help, so that which worker does what depends on the thread count alone: for sums.
@@ -127,12 +133,17 @@ struct RowBlocks {
 final class BlockQueue: @unchecked Sendable {
     /// The first block that waits in the lower half, the one behind the last in the upper.
     private let waiting: Atomic<UInt64>
+    private let all: UInt64
     /// Whose blocks are taken when there are none left. Set before the work begins.
     fileprivate var others: [Unowned] = []
 
     init(_ blocks: Range<Int>) {
-        waiting = Atomic(UInt64(blocks.upperBound) << 32 | UInt64(blocks.lowerBound))
+        all = UInt64(blocks.upperBound) << 32 | UInt64(blocks.lowerBound)
+        waiting = Atomic(all)
     }
+
+    /// Puts all blocks back. Before the work begins.
+    fileprivate func refill() { waiting.store(all, ordering: .relaxed) }
 
     /// The next block, or nil when all are taken.
     func next() -> Int? {

@@ -29,21 +29,35 @@ public enum ComputeThreads {
     /// Calls `body` once on each of the pool's first threads, with its number; operations started there use one thread.
     static func each(_ count: Int, _ body: (Int) -> Void) {
         parallelFor(count, grain: 1) { begin, end in
-            let previous = self.count
-            setCount(1)
-            defer { setCount(previous) }
-            for worker in begin..<end { body(worker) }
+            onOneThread { for worker in begin..<end { body(worker) } }
         }
+    }
+
+    /// Calls `body`, whose operations use no thread but this.
+    static func onOneThread(_ body: () -> Void) {
+        let previous = count
+        setCount(1)
+        defer { setCount(previous) }
+        body()
     }
 }
 
 /// Calls `body(begin, end)` on contiguous parts of `0..<count` from the compute pool, at least `grain` each.
 func parallelFor(_ count: Int, grain: Int, _ body: (Int, Int) -> Void) {
-    withoutActuallyEscaping(body) { body in
-        var box = body
-        withUnsafeMutablePointer(to: &box) { pointer in
-            sfumato_parallel_for(Int64(count), Int64(grain), pointer) { context, begin, end in
-                context?.assumingMemoryBound(to: ((Int, Int) -> Void).self).pointee(Int(begin), Int(end))
+    withoutActuallyEscaping(body) { PartialWork($0).run(count, grain: grain) }
+}
+
+/// What `parallelFor` calls, for work that is done again and again: running it allocates nothing.
+struct PartialWork {
+    private let body: (Int, Int) -> Void
+
+    init(_ body: @escaping (_ begin: Int, _ end: Int) -> Void) { self.body = body }
+
+    func run(_ count: Int, grain: Int) {
+        StepRecorder.refuse(.unrecordedWork)
+        withUnsafePointer(to: self) { pointer in
+            sfumato_parallel_for(Int64(count), Int64(grain), UnsafeMutableRawPointer(mutating: pointer)) {
+                $0?.assumingMemoryBound(to: PartialWork.self).pointee.body(Int($1), Int($2))
             }
         }
     }

@@ -79,10 +79,13 @@ private struct GroupStatistics {
         let scale = 1 / Double(max(1, layout.rows * width))
         let result = Tensor.uninitialized(sums.shape)
         let (source, target) = (sums.base, result.mutableBase)
-        for start in stride(from: 0, to: sums.elementCount, by: width) {
-            var total = 0.0
-            for i in start..<start + width { total += Double(source[i]) }
-            (target + start).update(repeating: Float(total * scale), count: width)
+        let count = sums.elementCount
+        perform {
+            for start in stride(from: 0, to: count, by: width) {
+                var total = 0.0
+                for i in start..<start + width { total += Double(source[i]) }
+                (target + start).update(repeating: Float(total * scale), count: width)
+            }
         }
         return result
     }

@@ -24,12 +24,12 @@ extension Tensor {
         let meanKey = (normalizing ?? k).detached.spatialMean()
         let state = core.state()
         let y = core.queriesTimes(state)
-        let (factor, replaced) = Self.inverseNormalizers(
-            core.dot(core.q, meanKey, perSample: true), epsilon: epsilon, count: count)
+        let normalizer = core.dot(core.q, meanKey, perSample: true)
+        let factor = normalizer.inverseNormalizer(epsilon: epsilon, count: count)
         core.scale(y, factor, into: y)
         return y.recorded([self, k, v] + (normalizing.map { [$0] } ?? [])) { gradient, wanted in
             let pull = core.dot(gradient, y, perSample: false) * factor * -count
-            pull.withMutableScalars { a in for i in replaced { a[i] = 0 } }
+            normalizer.clearReplaced(in: pull, epsilon: epsilon)
             let scaled = Tensor.uninitialized(y.shape)
             core.scale(gradient, factor, into: scaled)
             let dState = core.transposedProduct(core.q, scaled)
@@ -43,25 +43,29 @@ extension Tensor {
         }
     }
 
-    /// 1/(count·(d + ε)), and where `smallestNormalizer` stood in: a constant, through which nothing flows back.
-    private static func inverseNormalizers(_ normalizer: Tensor, epsilon: Float, count: Float) -> (
-        Tensor, [Int]
-    ) {
-        let factor = Tensor.uninitialized(normalizer.shape)
-        var replaced: [Int] = []
-        normalizer.withScalars { d in
-            factor.withMutableScalars { r in
-                for i in d.indices {
-                    var value = d[i] + epsilon
-                    if abs(value) < smallestNormalizer {
-                        value = value < 0 ? -smallestNormalizer : smallestNormalizer
-                        replaced.append(i)
-                    }
-                    r[i] = 1 / (count * value)
+    /// 1/(count·(d + ε)), with `smallestNormalizer` in the place of what is smaller.
+    private func inverseNormalizer(epsilon: Float, count: Float) -> Tensor {
+        let factor = Tensor.uninitialized(shape)
+        let (source, target, length) = (base, factor.mutableBase, elementCount)
+        perform {
+            for i in 0..<length {
+                var value = source[i] + epsilon
+                if abs(value) < Self.smallestNormalizer {
+                    value = value < 0 ? -Self.smallestNormalizer : Self.smallestNormalizer
                 }
+                target[i] = 1 / (count * value)
             }
         }
-        return (factor, replaced)
+        return factor
+    }
+
+    /// Zeros the gradient where `smallestNormalizer` stood in, a constant, through which nothing flows back.
+    private func clearReplaced(in gradient: Tensor, epsilon: Float) {
+        withScalars { d in
+            gradient.withMutableScalars { g in
+                for i in d.indices where abs(d[i] + epsilon) < Self.smallestNormalizer { g[i] = 0 }
+            }
+        }
     }
 
     /// out_i = (s/N)·q_i·S + (1 − s·q_i·k̄)·v̄ in every head, s = d^(−1/2): the weights of the values sum to one and may

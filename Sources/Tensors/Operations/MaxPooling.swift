@@ -12,14 +12,17 @@ extension Tensor {
             "windows of \(size) every \(stride) in \(shape)")
         let windows = PoolingWindows(shape, size: size, stride: stride, usesCeiling: usesCeiling)
         let (x, y) = (detached, Tensor.uninitialized(windows.result))
-        var target = y.mutableBase
-        windows.forEach { sources in
-            target.update(from: x.base + sources[0], count: windows.channels)
-            for source in sources.dropFirst() {
-                let values = x.base + source
-                for c in 0..<windows.channels where values[c] > target[c] { target[c] = values[c] }
+        let (input, output) = (x.base, y.mutableBase)
+        perform {
+            var target = output
+            windows.forEach { sources in
+                target.update(from: input + sources[0], count: windows.channels)
+                for source in sources.dropFirst() {
+                    let values = input + source
+                    for c in 0..<windows.channels where values[c] > target[c] { target[c] = values[c] }
+                }
+                target += windows.channels
             }
-            target += windows.channels
         }
         let largest = y.detached
         return y.recorded([self]) { gradient, _ in

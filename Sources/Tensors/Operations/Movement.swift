@@ -92,7 +92,8 @@ extension Tensor {
             Shape([parts.map { $0.shape[0] }.reduce(0, +)] + parts[0].shape.extents.dropFirst()))
         var start = 0
         for part in parts {
-            (y.mutableBase + start).update(from: part.base, count: part.elementCount)
+            let (target, source, count) = (y.mutableBase + start, part.base, part.elementCount)
+            perform { target.update(from: source, count: count) }
             start += part.elementCount
         }
         return y
@@ -127,8 +128,11 @@ extension Tensor {
             "rows \(indices) of a table \(shape)")
         let (table, width) = (shape, shape[1])
         let y = Tensor.uninitialized([indices.count, width])
-        for (row, index) in indices.enumerated() {
-            (y.mutableBase + row * width).update(from: base + index * width, count: width)
+        let (source, target) = (base, y.mutableBase)
+        perform {
+            for (row, index) in indices.enumerated() {
+                (target + row * width).update(from: source + index * width, count: width)
+            }
         }
         return y.recorded([self]) { gradient, _ in
             let dx = Tensor.zeros(table)

@@ -54,8 +54,8 @@ private struct AttentionPlan {
     var width: Int { channels / heads }
 
     /// Calls `body` with the number sample·heads + head, heads side by side on the pool's threads.
-    func forEachHead(_ body: (Int) -> Void) {
-        parallelFor(samples * heads, grain: 1) { begin, end in
+    func forEachHead(_ body: @escaping (Int) -> Void) {
+        performParallel(samples * heads, grain: 1) { begin, end in
             for head in begin..<end { body(head) }
         }
     }

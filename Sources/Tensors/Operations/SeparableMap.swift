@@ -40,14 +40,15 @@ extension Tensor {
                 m: count * newHeight, n: newWidth * channels, k: plane, beta: 0)
             return y
         }
-        parallelFor(count * newHeight, grain: max(1, 65536 / max(1, plane * newWidth))) { begin, end in
+        let (factor, source, target) = (columns.base, tall.base, y.mutableBase)
+        performParallel(count * newHeight, grain: max(1, 65536 / max(1, plane * newWidth))) { begin, end in
             for row in begin..<end {
                 backend.matrixProduct(
-                    columns.base, transposeA: transposed, tall.base + row * plane, transposeB: false,
-                    y.mutableBase + row * newWidth * channels, m: newWidth, n: channels, k: width, beta: 0)
+                    factor, transposeA: transposed, source + row * plane, transposeB: false,
+                    target + row * newWidth * channels, m: newWidth, n: channels, k: width, beta: 0)
             }
         }
-        return y
+        return withExtendedLifetime(tall) { y }
     }
 
     /// The Kronecker product of a matrix with the identity of size `channels`.
@@ -56,11 +57,13 @@ extension Tensor {
         let (rows, columns) = (matrix.shape[0], matrix.shape[1])
         let result = Tensor.zeros([rows * channels, columns * channels])
         let (source, target) = (matrix.base, result.mutableBase)
-        for row in 0..<rows {
-            for column in 0..<columns {
-                for channel in 0..<channels {
-                    target[(row * channels + channel) * columns * channels + column * channels + channel] =
-                        source[row * columns + column]
+        perform {
+            for row in 0..<rows {
+                for column in 0..<columns {
+                    for channel in 0..<channels {
+                        let place = (row * channels + channel) * columns * channels
+                        target[place + column * channels + channel] = source[row * columns + column]
+                    }
                 }
             }
         }

@@ -74,9 +74,12 @@ extension Tensor {
             "\(targets.count) tokens of \(shape) cannot be replaced by \(rows.shape)")
         if targets.isEmpty { return self }
         let y = Tensor.uninitialized(shape)
-        y.mutableBase.update(from: base, count: elementCount)
-        for (source, target) in targets.enumerated() {
-            (y.mutableBase + target * width).update(from: rows.base + source * width, count: width)
+        let (whole, replacing, result, count) = (base, rows.base, y.mutableBase, elementCount)
+        perform {
+            result.update(from: whole, count: count)
+            for (source, target) in targets.enumerated() {
+                (result + target * width).update(from: replacing + source * width, count: width)
+            }
         }
         let rowShape = rows.shape
         return y.recorded([self, rows]) { gradient, wanted in

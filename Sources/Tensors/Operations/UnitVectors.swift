@@ -6,6 +6,7 @@ extension Tensor {
     /// A vector of zeros has no direction: it stays zero, and its derivative counts as zero.
     public func unitVectors(epsilon: Float = 1e-10) -> Tensor {
         let (rows, channels) = (shape.rows, shape.channels)
+        StepRecorder.refuse(.unrecordedWork)
         let (x, y) = (detached, Tensor.uninitialized(shape))
         let lengths = (0..<rows).map { row in
             Tensor.sumOfProducts(x.base + row * channels, x.base + row * channels, channels).squareRoot()

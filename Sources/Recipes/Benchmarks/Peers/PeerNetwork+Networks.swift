@@ -104,9 +104,9 @@ extension PeerNetwork {
             linear.gateTable = GateTable(height: side, width: side)
             return LinearAttention(scope, width: width, linear)
         }
-        @Sendable func function(_ scope: Scope) -> Function {
+        @Sendable func function(_ scope: Scope) -> @Sendable (Tensor) -> Tensor {
             let mixer = mixer(scope)
-            return { mixer($0.x, layout: layout, rotation: nil) }
+            return { mixer($0, layout: layout, rotation: nil) }
         }
         return PeerNetwork(
             name: "linear-attention-\(side * side)",
@@ -116,9 +116,14 @@ extension PeerNetwork {
             ],
             parameters: { generatedParameters { _ = mixer($0) } },
             inference: { parameters, _ in
-                function(ParameterStore(.loaded(parameters), isTracked: false).scope)
+                let mix = function(ParameterStore(.loaded(parameters), isTracked: false).scope)
+                let replayed = ReplayedFunction { [mix($0[0])] }
+                return { replayed([$0.x])[0] }
             },
-            training: function)
+            training: { scope in
+                let mix = function(scope)
+                return { mix($0.x) }
+            })
     }
 
     /// The FID network, which gives each image a thread of its own.
@@ -143,12 +148,12 @@ extension PeerNetwork {
                         }
                         return tensor.scalars
                     })
+                let replayed = ReplayedFunction { [network.features($0[0]).pooled].compactMap { $0 } }
                 return { input in
-                    let count = input.x.shape[0]
-                    let features = ComputeThreads.concurrentMap(count) {
-                        network.features(input.x.samples($0..<$0 + 1)).pooled
-                    }
-                    return .concatenateSamples(features.compactMap { $0 })
+                    .concatenateSamples(
+                        ComputeThreads.concurrentMap(input.x.shape[0]) {
+                            replayed([input.x.samples($0..<$0 + 1)])[0]
+                        })
                 }
             })
     }

@@ -159,7 +159,7 @@ final class ConvolutionPlan: @unchecked Sendable {
         reorder == nil ? UnsafeMutableRawPointer(mutating: weight.pointer) : packed.pointer
     }
 
-    /// This convolution, or its gradient of the input, for many calls by one thread.
+    /// This convolution, or its gradient of the input, for many calls by one thread at a time.
     func prepared(_ weight: WeightBuffer, _ biasValues: Input?) -> PreparedConvolution {
         precondition(kind != .backwardWeights, "a gradient of weights has none to prepare")
         let packed = packed(weight)
@@ -175,28 +175,13 @@ final class ConvolutionPlan: @unchecked Sendable {
     }
 
     func forward(_ x: UnsafeRawPointer, _ weight: WeightBuffer, _ biasValues: Input?, _ y: Output) {
-        let packed = packed(weight)
-        var arguments: [(Int32, dnnl_memory_desc_t, UnsafeMutableRawPointer)] = [
-            (DNNL_ARG_SRC, source, UnsafeMutableRawPointer(mutating: x)),
-            (DNNL_ARG_WEIGHTS, packedWeight, pointer(packed, weight)),
-            (DNNL_ARG_DST, target, UnsafeMutableRawPointer(y)),
-        ]
-        if let biasValues {
-            arguments.append((DNNL_ARG_BIAS, bias, UnsafeMutableRawPointer(mutating: biasValues)))
-        }
-        primitive.run(arguments)
-        withExtendedLifetime(packed) {}
+        let call = prepared(weight, biasValues)
+        perform { call(x, y) }
     }
 
     func backwardData(_ dy: UnsafeRawPointer, _ weight: WeightBuffer, _ dx: Output) {
-        let packed = packed(weight)
-        defer { withExtendedLifetime(packed) {} }
-        primitive.run(
-            [
-                (DNNL_ARG_DIFF_DST, target, UnsafeMutableRawPointer(mutating: dy)),
-                (DNNL_ARG_WEIGHTS, packedWeight, pointer(packed, weight)),
-                (DNNL_ARG_DIFF_SRC, source, UnsafeMutableRawPointer(dx)),
-            ])
+        let call = prepared(weight, nil)
+        perform { call(dy, dx) }
     }
 
     func backwardWeights(_ x: UnsafeRawPointer, _ dy: UnsafeRawPointer, dWeight: Output, dBias: Output?) {
