@@ -5,11 +5,28 @@
 enum { LANES = 16, ROWS = 4, OUTPUTS = 4 };
 typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
+typedef float quarter __attribute__((vector_size(16), aligned(4), may_alias));
+
+// The sums of the lanes that are four apart.
+SFUMATO_INLINE quarter folded(const lanes *sum) {
+    typedef float half __attribute__((vector_size(32)));
+    const lanes s = *sum;
+    const half h = __builtin_shufflevector(s, s, 0, 1, 2, 3, 4, 5, 6, 7) +
+                   __builtin_shufflevector(s, s, 8, 9, 10, 11, 12, 13, 14, 15);
+    return __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+}
+
 SFUMATO_INLINE float total(const lanes *sum) {
-    lanes s = *sum;
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int k = 0; k < width; k++) s[k] += s[k + width];
-    return s[0];
+    const quarter q = folded(sum);
+    return (q[0] + q[2]) + (q[1] + q[3]);
+}
+
+// The totals of four sums, added in the same order as one.
+SFUMATO_INLINE quarter totals(const lanes *sums) {
+    const quarter a = folded(sums), b = folded(sums + 1), c = folded(sums + 2), d = folded(sums + 3);
+    const quarter ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const quarter cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
 SFUMATO_INLINE void tile(const float *x, const float *w, const float *bias, float *y, int64_t inputs, int64_t outputs,
@@ -24,12 +41,18 @@ SFUMATO_INLINE void tile(const float *x, const float *w, const float *bias, floa
             for (int o = 0; o < columns; o++) sum[r][o] += value * weight[o];
         }
     }
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
+        if (i == inputs && columns == OUTPUTS) {
+            const quarter result = totals(sum[r]);
+            *(quarter *)(y + r * outputs) = bias ? result + *(const quarter *)bias : result;
+            continue;
+        }
         for (int o = 0; o < columns; o++) {
             float rest = 0;
             for (int64_t k = i; k < inputs; k++) rest += x[r * inputs + k] * w[o * inputs + k];
             y[r * outputs + o] = (total(&sum[r][o]) + rest) + (bias ? bias[o] : 0);
         }
+    }
 }
 
 SFUMATO_KERNEL

@@ -16,11 +16,11 @@ public protocol Denoiser: Sendable {
 /// A denoiser whose time and label reach the pixels only through vectors that are made of them first.
 ///
 /// Sampling then makes the vectors once for all rows that share them, and evaluates rows of different conditions
-/// together. To the last bit both functions give what `predict` gives for one row. For sampling: nothing is recorded.
+/// together. To the last bit both functions give for one row what `predict` gives. For sampling: there is no derivative.
 public protocol ConditionedDenoiser: Denoiser {
-    /// What the network makes of a time and a label: tensors whose first extent is 1.
-    func conditioning(time: Float, label: Int?) -> [Tensor]
+    /// What the network makes of N times and labels: tensors whose first extent is N.
+    func conditioning(time: [Float], labels: [Int?]) -> [Tensor]
 
-    /// - Parameter conditioning: those tensors for N rows, each with first extent N.
+    /// - Parameter conditioning: those tensors for the N rows of `noisy`.
     func predict(_ noisy: Tensor, conditioning: [Tensor]) -> Tensor
 }

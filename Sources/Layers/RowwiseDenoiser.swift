@@ -116,6 +116,7 @@ private final class PreparedConditions: Sendable {
     }
 
     private let latest = Mutex(Known())
+    private let counts = ExactGroupSizes()
 
     func forget() { latest.withLock { $0 = Known() } }
 
@@ -124,10 +125,7 @@ private final class PreparedConditions: Sendable {
         var known = latest.withLock { $0 }
         let rows = Set(groups.joined())
         let missing = Array(rows.subtracting(known.rows.keys))
-        // Each on one thread, as rows are: the bytes then depend on the condition alone.
-        let made = ComputeThreads.concurrentMap(missing.count) {
-            network.conditioning(time: missing[$0].time, label: missing[$0].label)
-        }
+        let made = make(missing, of: network)
         known.rows = known.rows.filter { rows.contains($0.key) }.merging(zip(missing, made)) { $1 }
         let wanted = Set(groups)
         known.groups = known.groups.filter { wanted.contains($0.key) }
@@ -137,6 +135,32 @@ private final class PreparedConditions: Sendable {
         latest.withLock { [known] in $0 = known }
         return groups.compactMap { known.groups[$0] }
     }
+
+    /// The tensors of each row. Several go through the network's layers together, whose weights are then read once,
+    /// where a first call has shown that it changes no bit.
+    private func make(_ rows: [RowCondition], of network: any ConditionedDenoiser) -> [[Tensor]] {
+        @Sendable func together(_ range: Range<Int>) -> [Tensor] {
+            network.conditioning(time: rows[range].map(\.time), labels: rows[range].map(\.label))
+        }
+        @Sendable func alone(_ range: Range<Int>) -> [[Tensor]] { range.map { together($0..<$0 + 1) } }
+        let threads = ComputeThreads.count
+        let number = max(min(rows.count, threads), (rows.count + Self.rowLimit - 1) / Self.rowLimit)
+        // Each part on one thread, as rows are: the bytes then depend on the condition alone.
+        let parts = ComputeThreads.concurrentMap(number) { [counts] index in
+            let range = rows.count * index / number..<rows.count * (index + 1) / number
+            guard range.count > 1 else { return alone(range) }
+            let isExact = counts.allows(range.count, of: [1]) {
+                zip(together(range), Self.joined(alone(range))).allSatisfy { $0.hasSameBits(as: $1) }
+            }
+            guard isExact else { return alone(range) }
+            let tensors = together(range)
+            return (0..<range.count).map { row in tensors.map { $0.samples(row..<row + 1) } }
+        }
+        return parts.flatMap { $0 }
+    }
+
+    /// Conditions that are made together.
+    private static let rowLimit = 16
 
     private static func joined(_ rows: [[Tensor]]) -> [Tensor] {
         guard rows.count > 1 else { return rows.first ?? [] }

@@ -42,7 +42,7 @@ import Testing
                 let expected = ComputeThreads.concurrentMap(1) { _ in
                     network.predict(
                         noisy.samples(row..<row + 1),
-                        conditioning: network.conditioning(time: time, label: labels[row]))
+                        conditioning: network.conditioning(time: [time], labels: [labels[row]]))
                 }[0]
                 #expect(found.samples(row..<row + 1).hasSameBits(as: expected), "step \(step), row \(row)")
             }

@@ -18,13 +18,18 @@ import Testing
                 time.indices.map { row in
                     predict(
                         noisy.samples(row..<row + 1),
-                        conditioning: conditioning(time: time[row], label: labels[row]))
+                        conditioning: conditioning(time: [time[row]], labels: [labels[row]]))
                 })
         }
 
-        func conditioning(time: Float, label: Int?) -> [Tensor] {
-            preparations.withLock { $0 += 1 }
-            return [Tensor(shape: [1, 1], scalars: [time + Float(label ?? -1)])]
+        func conditioning(time: [Float], labels: [Int?]) -> [Tensor] {
+            preparations.withLock { $0 += time.count }
+            let sums = zip(time, labels).map { $0 + Float($1 ?? -1) }
+            return [
+                Tensor(
+                    shape: [time.count, 1],
+                    scalars: isExact || sums.count == 1 ? sums : sums.map { $0 * Float(1).nextUp })
+            ]
         }
 
         func predict(_ noisy: Tensor, conditioning: [Tensor]) -> Tensor {
@@ -58,6 +63,9 @@ import Testing
     @Test func `rows that share a condition share its preparation, and so does the next call`() {
         let network = Counting()
         let rows = RowwiseDenoiser(network)
+        // The first call with some number of conditions makes them twice.
+        _ = rows.predict(input, time: [0, 0, 0, 0], labels: [3, 3, nil, nil])
+        network.preparations.withLock { $0 = 0 }
         _ = rows.predict(input, time: [1, 1, 1, 1], labels: [3, 3, nil, nil])
         #expect(network.preparations.withLock { $0 } == 2)
         _ = rows.predict(input, time: [1, 1, 1, 1], labels: [nil, 3, 3, 4])

@@ -99,8 +99,8 @@ public final class DiCo: ConditionedDenoiser {
         }
     }
 
-    public func conditioning(time: Float, label: Int?) -> [Tensor] {
-        modulations((0..<3).map { condition([time], [label], level: $0).detached })
+    public func conditioning(time times: [Float], labels: [Int?]) -> [Tensor] {
+        modulations((0..<3).map { condition(times, labels, level: $0).detached })
     }
 
     public func predict(_ noisy: Tensor, conditioning: [Tensor]) -> Tensor {
