@@ -23,17 +23,20 @@ void sfumato_gated_residual_backward(input dy, input z, input gate, output dz, o
 }
 
 SFUMATO_KERNEL
-void sfumato_gelu_again(input x, output du, output u, output d_bias, int64_t rows, int64_t channels) {
+void sfumato_gelu_again(input x, const float *du, output u, float *dx, output d_bias, int64_t rows,
+                        int64_t channels) {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t start = 0; start < channels; start += CHUNK) {
             const int64_t first = r * channels + start, count = chunk(channels - start);
-            output d = du + first, bias = d_bias + start;
+            const float *d = du + first;
+            float *out = dx + first;
+            output bias = d_bias + start;
             float slope[CHUNK];
             sfumato_gelu_and_slope(x + first, u + first, slope, count);
             EACH_CHANNEL
             for (int64_t c = 0; c < count; c++) {
                 float g = d[c] * slope[c];
-                d[c] = g;
+                out[c] = g;
                 bias[c] += g;
             }
         }

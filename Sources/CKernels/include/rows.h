@@ -7,8 +7,9 @@
 void sfumato_gated_residual_backward(const float *dy, const float *z, const float *gate, float *dz, float *d_gate,
                                      float *d_bias, int64_t rows, int64_t channels);
 
-/// u = GELU(x) once more, and du becomes dx = du·GELU'(x); d_bias[c] += Σ dx.
-void sfumato_gelu_again(const float *x, float *du, float *u, float *d_bias, int64_t rows, int64_t channels);
+/// u = GELU(x) once more, dx = du·GELU'(x), which may take du's place; d_bias[c] += Σ dx.
+void sfumato_gelu_again(const float *x, const float *du, float *u, float *dx, float *d_bias, int64_t rows,
+                        int64_t channels);
 
 /// For x [rows, 2·channels] and the product u of its halves: u once more, dx from du, d_bias[c] += Σ dx.
 void sfumato_gate_again(const float *x, const float *du, float *u, float *dx, float *d_bias, int64_t rows,

@@ -10,9 +10,8 @@ extension CPUBackend {
         let product = RowProduct(o.project, .forward, blocks)
         let memory = (0..<blocks.workerCount).map { _ in
             (
-                attended: Storage(byteCount: 4 * blocks.rowLimit * inputs),
-                branch: Storage(byteCount: branch == nil ? 4 * blocks.rowLimit * c : 0),
-                rounded: RowRounding(capacity: blocks.rowLimit * inputs, o.project.precision)
+                attended: RowOperand(rows: blocks.rowLimit, width: inputs, o.project.precision),
+                branch: Storage(byteCount: branch == nil ? 4 * blocks.rowLimit * c : 0)
             )
         }
         blocks.performShared { worker, waiting in
@@ -20,16 +19,16 @@ extension CPUBackend {
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let (first, count) = (rows.lowerBound, rows.count)
-                blocks.eachSegment(block) { _, sample, row, count in
-                    sfumato_channel_binary(
-                        .init(BinaryOperation.multiply.rawValue), activated + (first + row) * inputs,
-                        o.factor[sample], own.attended.floats(offset: row * inputs), Int64(count),
-                        Int64(inputs))
+                let attended = own.attended(rows: count, width: inputs) { range, target in
+                    blocks.eachSegment(block, range) { _, sample, row, count in
+                        sfumato_channel_binary(
+                            .init(BinaryOperation.multiply.rawValue), activated + (first + row) * inputs,
+                            o.factor[sample], target + (row - range.lowerBound) * inputs, Int64(count),
+                            Int64(inputs))
+                    }
                 }
                 let result = branch.map { $0 + first * c } ?? own.branch.floats()
-                product(
-                    own.rounded(own.attended.floats(), count: count * inputs), result, rows: count,
-                    worker: worker)
+                product(attended, result, rows: count, worker: worker)
                 addGated(r, result, o.gate, y, blocks, block: block)
             }
         }
@@ -46,26 +45,27 @@ extension CPUBackend {
         let (factors, gates) = (blocks.sums(width: inputs), blocks.sums(width: 2 * c))
         blocks.divide { worker, waiting in
             let limit = blocks.rowLimit
-            let (ends, attended) = (Storage(byteCount: 4 * limit * c), Storage(byteCount: 4 * limit * inputs))
-            let rounded = RowRounding(capacity: limit * inputs, o.project.precision)
-            let roundedGradient = RowRounding(capacity: limit * c, o.project.precision)
+            let dBranches = RowOperand(rows: limit, width: c, o.project.precision)
+            let attended = RowOperand(rows: limit, width: inputs, o.project.precision)
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let (first, count) = (rows.lowerBound, rows.count)
-                gateBackward(dy, branch, o.gate, ends.floats(), sums: gates, blocks, block: block)
-                let dBranch = roundedGradient(ends.floats(), count: count * c)
+                let dBranch = dBranches(rows: count, width: c) {
+                    gateBackward(dy, branch, o.gate, $1, sums: gates, blocks, block: block, $0)
+                }
                 let dAttended = gradients.attended + first * inputs
                 product(dBranch, dAttended, rows: count, worker: worker)
-                blocks.eachSegment(block) { segment, sample, row, count in
-                    sfumato_scaled_again(
-                        u + (first + row) * inputs, o.isGELU ? 1 : 0, o.factor[sample],
-                        dAttended + row * inputs, attended.floats(offset: row * inputs),
-                        factors.floats(offset: segment * inputs), Int64(count), Int64(inputs))
+                let operand = attended(rows: count, width: inputs) { range, target in
+                    blocks.eachSegment(block, range) { segment, sample, row, count in
+                        sfumato_scaled_again(
+                            u + (first + row) * inputs, o.isGELU ? 1 : 0, o.factor[sample],
+                            dAttended + row * inputs, target + (row - range.lowerBound) * inputs,
+                            factors.floats(offset: segment * inputs), Int64(count), Int64(inputs))
+                    }
                 }
-                weights.add(
-                    dBranch, rounded(attended.floats(), count: count * inputs), rows: count, worker: worker)
+                weights.add(dBranch, operand, rows: count, worker: worker)
             }
-            withExtendedLifetime((ends, attended, rounded, roundedGradient)) {}
+            withExtendedLifetime((dBranches, attended)) {}
         }
         weights.finish()
         blocks.reduce(

@@ -2,18 +2,17 @@ import CKernels
 
 /// A worker's memory for the rows of a block on their way through a feed-forward.
 private struct FeedForwardMemory {
-    /// Normalised rows, later the branch.
-    let ends: Storage
-    let activated: Storage
-    /// Where there is a record, that takes what stands between.
-    let between: Storage
-    let rounded: RowRounding
+    let normal: RowOperand
+    let activated: RowOperand
+    /// Where there is a record, that takes what the products give.
+    let hidden: Storage
+    let branch: Storage
 
     init(_ f: FeedForwardOperands, channels: Int, rows: Int, isRecorded: Bool) {
-        ends = Storage(byteCount: 4 * rows * channels)
-        activated = Storage(byteCount: 4 * rows * f.narrow.inputs)
-        between = Storage(byteCount: isRecorded ? 0 : 4 * rows * f.widen.outputs)
-        rounded = RowRounding(capacity: rows * max(channels, f.narrow.inputs), f.widen.precision)
+        normal = RowOperand(rows: rows, width: channels, f.widen.precision)
+        activated = RowOperand(rows: rows, width: f.narrow.inputs, f.narrow.precision)
+        hidden = Storage(byteCount: isRecorded ? 0 : 4 * rows * f.widen.outputs)
+        branch = Storage(byteCount: isRecorded ? 0 : 4 * rows * channels)
     }
 }
 
@@ -32,14 +31,16 @@ extension CPUBackend {
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let (first, count) = (rows.lowerBound, rows.count)
-                let wide = record.map { $0.hidden + first * hidden } ?? own.between.floats()
-                normalize(x, f.norm, f.statistics, own.ends.floats(), blocks, block: block)
-                widen(own.rounded(own.ends.floats(), count: count * c), wide, rows: count, worker: worker)
-                activate(f.activation, wide, own.activated.floats(), rows: count, channels: fed)
-                let branch = record.map { $0.branch + first * c } ?? own.ends.floats()
-                narrow(
-                    own.rounded(own.activated.floats(), count: count * fed), branch, rows: count,
-                    worker: worker)
+                let normal = own.normal(rows: count, width: c) {
+                    normalize(x, f.norm, f.statistics, $1, blocks, block: block, $0)
+                }
+                let wide = record.map { $0.hidden + first * hidden } ?? own.hidden.floats()
+                widen(normal, wide, rows: count, worker: worker)
+                let activated = own.activated(rows: count, width: fed) {
+                    activate(f.activation, wide + $0.lowerBound * hidden, $1, rows: $0.count, channels: fed)
+                }
+                let branch = record.map { $0.branch + first * c } ?? own.branch.floats()
+                narrow(activated, branch, rows: count, worker: worker)
                 addGated(x, branch, f.gate, y, blocks, block: block)
             }
         }
@@ -70,31 +71,44 @@ extension CPUBackend {
         let biases = blocks.sums(width: hidden)
         blocks.divide { worker, waiting in
             let limit = blocks.rowLimit
-            let (ends, activated) = (Storage(byteCount: 4 * limit * c), Storage(byteCount: 4 * limit * fed))
-            let dHidden = Storage(byteCount: 4 * limit * hidden)
-            let dActivated = f.activation == .gelu ? dHidden : Storage(byteCount: 4 * limit * fed)
-            let rounded = RowRounding(capacity: limit * max(c, fed), f.widen.precision)
-            let roundedGradient = RowRounding(capacity: limit * max(c, hidden), f.widen.precision)
+            let dBranches = RowOperand(rows: limit, width: c, f.narrow.precision)
+            let (dActivated, dNormal) = (
+                Storage(byteCount: 4 * limit * fed), Storage(byteCount: 4 * limit * c)
+            )
+            let fedRows = RowOperand(rows: limit, width: fed, f.narrow.precision)
+            // The GELU's gradient takes the place of what it is made from.
+            let dHiddens =
+                f.activation == .gelu && f.widen.precision == .float32
+                ? RowOperand(floats: dActivated) : RowOperand(rows: limit, width: hidden, f.widen.precision)
+            let normals = RowOperand(rows: limit, width: c, f.widen.precision)
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let (first, count) = (rows.lowerBound, rows.count)
-                gateBackward(dy, record.branch, f.gate, ends.floats(), sums: gates, blocks, block: block)
-                let dBranch = roundedGradient(ends.floats(), count: count * c)
+                let dBranch = dBranches(rows: count, width: c) {
+                    gateBackward(dy, record.branch, f.gate, $1, sums: gates, blocks, block: block, $0)
+                }
                 narrow(dBranch, dActivated.floats(), rows: count, worker: worker)
-                activateBackward(
-                    f.activation, record.hidden + first * hidden, dActivated.floats(), activated.floats(),
-                    dHidden.floats(), sums: biases, channels: fed, blocks, block: block)
-                narrowSum.add(
-                    dBranch, rounded(activated.floats(), count: count * fed), rows: count, worker: worker)
-                let dWide = roundedGradient(dHidden.floats(), count: count * hidden)
-                normalizeAgain(x, f.norm, f.statistics, ends.floats(), blocks, block: block)
-                widenSum.add(dWide, rounded(ends.floats(), count: count * c), rows: count, worker: worker)
-                widen(dWide, ends.floats(), rows: count, worker: worker)
+                // Both operands are made from the same rows in one go.
+                var fedOperand: UnsafeRawPointer?
+                let dHidden = dHiddens(rows: count, width: hidden) { range, dTarget in
+                    fedOperand = fedRows.part(range, width: fed) { target in
+                        activateBackward(
+                            f.activation, record.hidden + first * hidden,
+                            dActivated.floats(offset: range.lowerBound * fed), target, dTarget, sums: biases,
+                            channels: fed, blocks, block: block, range)
+                    }
+                }
+                if let fedOperand { narrowSum.add(dBranch, fedOperand, rows: count, worker: worker) }
+                let normal = normals(rows: count, width: c) {
+                    normalizeAgain(x, f.norm, f.statistics, $1, blocks, block: block, $0)
+                }
+                widenSum.add(dHidden, normal, rows: count, worker: worker)
+                widen(dHidden, dNormal.floats(), rows: count, worker: worker)
                 normalizeBackward(
-                    x, f.norm, f.statistics, ends.floats(), residual: dy, dx, sums: vectors, blocks,
+                    x, f.norm, f.statistics, dNormal.floats(), residual: dy, dx, sums: vectors, blocks,
                     block: block)
             }
-            withExtendedLifetime((ends, activated, dHidden, dActivated, rounded, roundedGradient)) {}
+            withExtendedLifetime((dBranches, dActivated, dNormal, fedRows, dHiddens, normals)) {}
         }
         widenSum.finish()
         narrowSum.finish()
@@ -103,21 +117,24 @@ extension CPUBackend {
         reduceNorm(vectors, f.norm, scale: gradients.scale, shift: gradients.shift, blocks)
     }
 
-    /// From `du`, the gradient of f(x) [rows, channels]: f(x) once more and dx, which for a GELU takes du's place.
-    /// - Parameter sums: [segments, width of x], of the gradient of a bias within x.
+    /// From `du`, the gradient of f(x), of rows of a block: f(x) once more and dx.
+    /// - Parameters:
+    ///   - x: of all rows of the block; the others begin with the range's first.
+    ///   - sums: [segments, width of x], of the gradient of a bias within x.
     private func activateBackward(
-        _ activation: ConvolutionActivation, _ x: Input, _ du: Output, _ u: Output, _ dx: Output,
-        sums: Storage, channels c: Int, _ blocks: RowBlocks, block: Int
+        _ activation: ConvolutionActivation, _ x: Input, _ du: Input, _ u: Output, _ dx: Output,
+        sums: Storage, channels c: Int, _ blocks: RowBlocks, block: Int, _ range: Range<Int>
     ) {
-        blocks.eachSegment(block) { segment, _, row, count in
+        blocks.eachSegment(block, range) { segment, _, row, count in
+            let own = row - range.lowerBound
             if activation == .simpleGate {
                 sfumato_gate_again(
-                    x + row * 2 * c, du + row * c, u + row * c, dx + row * 2 * c,
+                    x + row * 2 * c, du + own * c, u + own * c, dx + own * 2 * c,
                     sums.floats(offset: segment * 2 * c), Int64(count), Int64(c))
             } else {
                 sfumato_gelu_again(
-                    x + row * c, du + row * c, u + row * c, sums.floats(offset: segment * c), Int64(count),
-                    Int64(c))
+                    x + row * c, du + own * c, u + own * c, dx + own * c, sums.floats(offset: segment * c),
+                    Int64(count), Int64(c))
             }
         }
     }

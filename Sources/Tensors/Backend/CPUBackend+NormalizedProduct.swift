@@ -9,19 +9,16 @@ extension CPUBackend {
         let blocks = RowBlocks(layout, width: inputs + outputs)
         let product = RowProduct(project, .forward, blocks)
         let memory = (0..<blocks.workerCount).map { _ in
-            (
-                normal: Storage(byteCount: 4 * blocks.rowLimit * inputs),
-                rounded: RowRounding(capacity: blocks.rowLimit * inputs, project.precision)
-            )
+            RowOperand(rows: blocks.rowLimit, width: inputs, project.precision)
         }
         blocks.performShared { worker, waiting in
             let own = memory[worker]
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
-                normalize(x, norm, statistics, own.normal.floats(), blocks, block: block)
-                product(
-                    own.rounded(own.normal.floats(), count: rows.count * inputs),
-                    y + rows.lowerBound * outputs, rows: rows.count, worker: worker)
+                let normal = own(rows: rows.count, width: inputs) {
+                    normalize(x, norm, statistics, $1, blocks, block: block, $0)
+                }
+                product(normal, y + rows.lowerBound * outputs, rows: rows.count, worker: worker)
             }
         }
     }
@@ -36,23 +33,24 @@ extension CPUBackend {
         let weights = WeightGradientSum(project, into: gradient.weight, blocks)
         let (biases, vectors) = (blocks.sums(width: outputs), blocks.sums(width: 2 * inputs))
         blocks.divide { worker, waiting in
-            let normal = Storage(byteCount: 4 * blocks.rowLimit * inputs)
-            let rounded = RowRounding(capacity: blocks.rowLimit * inputs, project.precision)
-            let roundedResult = RowRounding(capacity: blocks.rowLimit * outputs, project.precision)
+            let normals = RowOperand(rows: blocks.rowLimit, width: inputs, project.precision)
+            let dResults = RowOperand(rows: blocks.rowLimit, width: outputs, project.precision)
+            let dNormal = Storage(byteCount: 4 * blocks.rowLimit * inputs)
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let (count, dResult) = (rows.count, dy + rows.lowerBound * outputs)
                 sumSegments(dResult, channels: outputs, biases, blocks, block: block)
-                normalizeAgain(x, norm, statistics, normal.floats(), blocks, block: block)
-                let operand = roundedResult(dResult, count: count * outputs)
-                weights.add(
-                    operand, rounded(normal.floats(), count: count * inputs), rows: count, worker: worker)
-                product(operand, normal.floats(), rows: count, worker: worker)
+                let normal = normals(rows: count, width: inputs) {
+                    normalizeAgain(x, norm, statistics, $1, blocks, block: block, $0)
+                }
+                let operand = dResults(rounding: dResult, count: count * outputs)
+                weights.add(operand, normal, rows: count, worker: worker)
+                product(operand, dNormal.floats(), rows: count, worker: worker)
                 normalizeBackward(
-                    x, norm, statistics, normal.floats(), residual: nil, dx, sums: vectors, blocks,
+                    x, norm, statistics, dNormal.floats(), residual: nil, dx, sums: vectors, blocks,
                     block: block)
             }
-            withExtendedLifetime((normal, rounded, roundedResult)) {}
+            withExtendedLifetime((normals, dResults, dNormal)) {}
         }
         weights.finish()
         blocks.reduce(biases, stride: outputs, width: outputs, isShared: true, into: gradient.bias)
@@ -62,30 +60,34 @@ extension CPUBackend {
 
 // Parts of what is done to a block.
 extension CPUBackend {
-    /// Normalises the rows of a block, each segment by its sample's vectors.
-    /// - Parameter statistics: of all rows.
+    /// Normalises rows of a block, each segment by its sample's vectors.
+    /// - Parameters:
+    ///   - x: all rows, as are the statistics.
+    ///   - y: the range's rows.
     func normalize(
-        _ x: Input, _ norm: RowNorm, _ statistics: RowStatistics, _ y: Output, _ blocks: RowBlocks, block: Int
+        _ x: Input, _ norm: RowNorm, _ statistics: RowStatistics, _ y: Output, _ blocks: RowBlocks,
+        block: Int, _ range: Range<Int>
     ) {
         let (c, first) = (blocks.layout.channels, blocks.rows(block).lowerBound)
-        blocks.eachSegment(block) { _, sample, row, count in
-            let all = first + row
+        blocks.eachSegment(block, range) { _, sample, row, count in
+            let (all, own) = (first + row, row - range.lowerBound)
             sfumato_layer_norm(
-                x + all * c, norm.scale[sample], norm.shift[sample], y + row * c, statistics.mean + all,
+                x + all * c, norm.scale[sample], norm.shift[sample], y + own * c, statistics.mean + all,
                 statistics.inverseDeviation + all, norm.epsilon, norm.base, Int64(count), Int64(c))
         }
     }
 
     /// The same from statistics found before.
     func normalizeAgain(
-        _ x: Input, _ norm: RowNorm, _ statistics: RowStatistics, _ y: Output, _ blocks: RowBlocks, block: Int
+        _ x: Input, _ norm: RowNorm, _ statistics: RowStatistics, _ y: Output, _ blocks: RowBlocks,
+        block: Int, _ range: Range<Int>
     ) {
         let (c, first) = (blocks.layout.channels, blocks.rows(block).lowerBound)
-        blocks.eachSegment(block) { _, sample, row, count in
-            let all = first + row
+        blocks.eachSegment(block, range) { _, sample, row, count in
+            let (all, own) = (first + row, row - range.lowerBound)
             sfumato_layer_norm_again(
                 x + all * c, statistics.mean + all, statistics.inverseDeviation + all, norm.scale[sample],
-                norm.shift[sample], norm.base, y + row * c, Int64(count), Int64(c))
+                norm.shift[sample], norm.base, y + own * c, Int64(count), Int64(c))
         }
     }
 
@@ -135,17 +137,20 @@ extension CPUBackend {
         }
     }
 
-    /// The gradient of a gated branch on a block's rows.
-    /// - Parameter sums: [segments, 2, channels], of the gradients of the gate and of a bias within the branch.
+    /// The gradient of a gated branch on rows of a block.
+    /// - Parameters:
+    ///   - dBranch: the range's rows.
+    ///   - sums: [segments, 2, channels], of the gradients of the gate and of a bias within the branch.
     func gateBackward(
         _ dy: Input, _ branch: Input, _ gate: RowVectors, _ dBranch: Output, sums: Storage,
-        _ blocks: RowBlocks, block: Int
+        _ blocks: RowBlocks, block: Int, _ range: Range<Int>
     ) {
         let (c, first) = (blocks.layout.channels, blocks.rows(block).lowerBound)
-        blocks.eachSegment(block) { segment, sample, row, count in
-            let (all, sum) = ((first + row) * c, sums.floats(offset: 2 * segment * c))
+        blocks.eachSegment(block, range) { segment, sample, row, count in
+            let (all, own) = ((first + row) * c, (row - range.lowerBound) * c)
+            let sum = sums.floats(offset: 2 * segment * c)
             sfumato_gated_residual_backward(
-                dy + all, branch + all, gate[sample], dBranch + row * c, sum, sum + c, Int64(count), Int64(c))
+                dy + all, branch + all, gate[sample], dBranch + own, sum, sum + c, Int64(count), Int64(c))
         }
     }
 

@@ -50,11 +50,20 @@ struct RowBlocks {
     }
 
     /// Calls `body(segment, sample, firstRow, rowCount)` for the segments of a block, the first row counted within it.
-    func eachSegment(_ block: Int, _ body: (Int, Int, Int, Int) -> Void) {
-        let rows = rows(block)
-        if blocksPerSample > 1 { return body(block, block / blocksPerSample, 0, rows.count) }
-        for sample in block * samplesPerBlock..<min(layout.samples, (block + 1) * samplesPerBlock) {
-            body(sample, sample, sample * layout.rows - rows.lowerBound, layout.rows)
+    /// - Parameter range: rows of the block, of which these are the segments; nil for all.
+    func eachSegment(_ block: Int, _ range: Range<Int>? = nil, _ body: (Int, Int, Int, Int) -> Void) {
+        let all = rows(block)
+        let range = range ?? 0..<all.count
+        if blocksPerSample > 1 {
+            return body(block, block / blocksPerSample, range.lowerBound, range.count)
+        }
+        guard !range.isEmpty else { return }
+        let first = (all.lowerBound + range.lowerBound) / layout.rows
+        let last = (all.lowerBound + range.upperBound - 1) / layout.rows
+        for sample in first...last {
+            let start = sample * layout.rows - all.lowerBound
+            let part = max(range.lowerBound, start)..<min(range.upperBound, start + layout.rows)
+            body(sample, sample, part.lowerBound, part.count)
         }
     }
 

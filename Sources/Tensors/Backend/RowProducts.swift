@@ -1,18 +1,62 @@
-/// A worker's memory for rows as operands of products: rounded where these are in bfloat16.
-struct RowRounding {
+import CKernels
+
+/// A worker's memory for rows as operands of products: in bfloat16 where the products are, and then no more than a few
+/// rows exist in float32, in the first-level cache.
+struct RowOperand {
+    private let floats: Storage
     private let half: Storage?
 
-    /// - Parameter capacity: the most scalars.
-    init(capacity: Int, _ precision: ProductPrecision) {
-        half = precision == .bfloat16 ? Storage(byteCount: 2 * capacity) : nil
+    /// Scalars that are rounded at a time.
+    private static let strip = 4096
+
+    /// - Parameters:
+    ///   - rows: the most that it holds.
+    ///   - width: of the widest.
+    init(rows: Int, width: Int, _ precision: ProductPrecision) {
+        half = precision == .bfloat16 ? Storage(byteCount: 2 * rows * width) : nil
+        floats = Storage(byteCount: 4 * (half == nil ? rows * width : max(Self.strip, width)))
     }
 
+    /// For float32 operands: takes memory that is there.
+    init(floats: Storage) { (self.floats, half) = (floats, nil) }
+
     /// The operand, which lasts until the next one.
-    func callAsFunction(_ x: Input, count: Int) -> UnsafeRawPointer {
-        guard let half else { return UnsafeRawPointer(x) }
-        backend.roundToBFloat16(x, half.pointer.assumingMemoryBound(to: UInt16.self), count: count)
-        return UnsafeRawPointer(half.pointer)
+    /// - Parameter write: writes the rows of a range, counted from the first of the operand.
+    func callAsFunction(
+        rows: Int, width: Int, _ write: (_ range: Range<Int>, _ target: Output) -> Void
+    ) -> UnsafeRawPointer {
+        guard half != nil else { return part(0..<rows, width: width) { write(0..<rows, $0) } }
+        let step = max(1, Self.strip / max(1, width))
+        for first in stride(from: 0, to: rows, by: step) {
+            let range = first..<min(rows, first + step)
+            part(range, width: width) { write(range, $0) }
+        }
+        return pointer
     }
+
+    /// Scalars that are there already: themselves, or rounded.
+    func callAsFunction(rounding x: Input, count: Int) -> UnsafeRawPointer {
+        guard let half else { return UnsafeRawPointer(x) }
+        sfumato_round_bfloat16(x, half.pointer.assumingMemoryBound(to: UInt16.self), Int64(count))
+        return pointer
+    }
+
+    /// Makes some rows of an operand whose parts are made one by one, none with more scalars than the widest or
+    /// `strip`.
+    /// - Returns: the whole operand.
+    @discardableResult
+    func part(_ range: Range<Int>, width: Int, _ write: (_ target: Output) -> Void) -> UnsafeRawPointer {
+        guard let half else {
+            write(floats.floats(offset: range.lowerBound * width))
+            return pointer
+        }
+        write(floats.floats())
+        let rounded = half.pointer.assumingMemoryBound(to: UInt16.self) + range.lowerBound * width
+        sfumato_round_bfloat16(floats.floats(), rounded, Int64(range.count * width))
+        return pointer
+    }
+
+    private var pointer: UnsafeRawPointer { UnsafeRawPointer((half ?? floats).pointer) }
 }
 
 /// Products of blocks of rows with one layer's weights, each computed by the thread that asks for it.
