@@ -1,57 +1,33 @@
 #include "normalization.h"
-#include "numerics.h"
+#include "lanes.h"
 
-// Sixteen lanes fix the order of the additions.
-#define LANES 16
-
-typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 #define AT(address) (*(const lanes *)(address))
 
-SFUMATO_INLINE float vector_sum(const lanes *v) {
-    typedef float half __attribute__((vector_size(32)));
-    typedef float quarter __attribute__((vector_size(16)));
-    half h = __builtin_shufflevector(*v, *v, 0, 1, 2, 3, 4, 5, 6, 7) +
-             __builtin_shufflevector(*v, *v, 8, 9, 10, 11, 12, 13, 14, 15);
-    quarter q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
-    return (q[0] + q[2]) + (q[1] + q[3]);
-}
+// Rows whose statistics are found together: their sums across lanes, a root and two divisions for all of them at once.
+enum { GROUP = 8 };
 
-// Σ x of a row.
-SFUMATO_INLINE float row_sum(const float *p, int64_t channels) {
-    lanes even = {0}, odd = {0};
-    float rest = 0;
-    int64_t c = 0;
-    for (; c + 2 * LANES <= channels; c += 2 * LANES) {
-        even += AT(p + c);
-        odd += AT(p + c + LANES);
+// Σ of (x − mean[r])², or of x, over each of some rows.
+SFUMATO_INLINE void row_sums(const float *x, int64_t rows, int64_t channels, const float *mean, float *result) {
+    lanes sums[GROUP] = {{0}};
+    float rests[GROUP] = {0};
+    for (int64_t r = 0; r < rows; r++) {
+        const float *p = x + r * channels, m = mean ? mean[r] : 0;
+        lanes even = {0}, odd = {0};
+        int64_t c = 0;
+        for (; c + 2 * LANES <= channels; c += 2 * LANES) {
+            const lanes a = AT(p + c) - m, b = AT(p + c + LANES) - m;
+            even += mean ? a * a : AT(p + c);
+            odd += mean ? b * b : AT(p + c + LANES);
+        }
+        if (c + LANES <= channels) {
+            const lanes a = AT(p + c) - m;
+            even += mean ? a * a : AT(p + c);
+            c += LANES;
+        }
+        for (; c < channels; c++) rests[r] += mean ? (p[c] - m) * (p[c] - m) : p[c];
+        sums[r] = even + odd;
     }
-    if (c + LANES <= channels) {
-        even += AT(p + c);
-        c += LANES;
-    }
-    for (; c < channels; c++) rest += p[c];
-    even += odd;
-    return vector_sum(&even) + rest;
-}
-
-// Σ (x − mean)² of a row.
-SFUMATO_INLINE float row_deviation(const float *p, int64_t channels, float mean) {
-    lanes even = {0}, odd = {0};
-    float rest = 0;
-    int64_t c = 0;
-    for (; c + 2 * LANES <= channels; c += 2 * LANES) {
-        const lanes a = AT(p + c) - mean, b = AT(p + c + LANES) - mean;
-        even += a * a;
-        odd += b * b;
-    }
-    if (c + LANES <= channels) {
-        const lanes a = AT(p + c) - mean;
-        even += a * a;
-        c += LANES;
-    }
-    for (; c < channels; c++) rest += (p[c] - mean) * (p[c] - mean);
-    even += odd;
-    return vector_sum(&even) + rest;
+    for (int r = 0; r < GROUP; r += 4) *(quarter *)(result + r) = totals(sums + r) + *(quarter *)(rests + r);
 }
 
 // A row from its statistics.
@@ -66,27 +42,39 @@ SFUMATO_INLINE void apply(const float *p, const float *scale, const float *shift
     }
 }
 
-// Rows whose statistics are found together: a root and two divisions for all of them at once.
-enum { GROUP = 8 };
+SFUMATO_INLINE void layer_norm(const float *x, const float *scale, const float *shift, float *y, float *mean,
+                               float *inverse_deviation, float epsilon, float base, int64_t rows,
+                               const int64_t channels) {
+    typedef float group __attribute__((vector_size(4 * GROUP)));
+    for (int64_t first = 0; first < rows; first += GROUP) {
+        const int64_t count = rows - first < GROUP ? rows - first : GROUP;
+        const float *in = x + first * channels;
+        float *out = y + first * channels;
+        group m, inverse;
+        row_sums(in, count, channels, 0, (float *)&m);
+        m /= (float)channels;
+        row_sums(in, count, channels, (const float *)&m, (float *)&inverse);
+        inverse = 1.0f / __builtin_elementwise_sqrt(inverse / (float)channels + epsilon);
+        for (int64_t r = 0; r < count; r++) {
+            apply(in + r * channels, scale, shift, m[r], inverse[r], base, out + r * channels, channels);
+            mean[first + r] = m[r];
+            inverse_deviation[first + r] = inverse[r];
+        }
+    }
+}
 
 SFUMATO_KERNEL
 void sfumato_layer_norm(const float *x, const float *scale, const float *shift, float *y, float *mean,
                         float *inverse_deviation, float epsilon, float base, int64_t rows, int64_t channels) {
-    for (int64_t first = 0; first < rows; first += GROUP) {
-        const int64_t count = rows - first < GROUP ? rows - first : GROUP;
-        const float *in = x + first * channels;
-        float *out = y + first * channels, m[GROUP] = {0}, inverse[GROUP] = {0};
-        for (int64_t r = 0; r < count; r++) m[r] = row_sum(in + r * channels, channels);
-        for (int r = 0; r < GROUP; r++) m[r] /= channels;
-        for (int64_t r = 0; r < count; r++) inverse[r] = row_deviation(in + r * channels, channels, m[r]);
-        for (int r = 0; r < GROUP; r++) inverse[r] = 1.0f / sqrtf(inverse[r] / channels + epsilon);
-        for (int64_t r = 0; r < count; r++) {
-            const float center = m[r], factor = inverse[r];
-            apply(in + r * channels, scale, shift, center, factor, base, out + r * channels, channels);
-            mean[first + r] = center;
-            inverse_deviation[first + r] = factor;
-        }
+#define WITH(channels) layer_norm(x, scale, shift, y, mean, inverse_deviation, epsilon, base, rows, channels)
+    // Short rows are unrolled and stay in registers.
+    switch (channels) {
+    case 32: WITH(32); return;
+    case 64: WITH(64); return;
+    case 128: WITH(128); return;
+    default: WITH(channels);
     }
+#undef WITH
 }
 
 SFUMATO_KERNEL
@@ -119,7 +107,7 @@ void sfumato_layer_norm_backward(const float *x, const float *scale, const float
             rest1 += g;
             rest2 += g * ((p[c] - m) * inverse);
         }
-        const float mean1 = (vector_sum(&sum1) + rest1) / channels, mean2 = (vector_sum(&sum2) + rest2) / channels;
+        const float mean1 = (total(&sum1) + rest1) / channels, mean2 = (total(&sum2) + rest2) / channels;
         for (c = 0; c + LANES <= channels; c += LANES) {
             const lanes g = WEIGHTED(c), normal = (AT(p + c) - m) * inverse;
             if (d_scale && d_shift) {

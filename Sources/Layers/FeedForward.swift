@@ -55,11 +55,21 @@ public struct FeedForward: Sendable {
     public func adding(
         to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor? = nil
     ) -> Tensor {
-        if let widen = widen.pointwise(tuning: tuning), let narrow = narrow.pointwise(tuning: tuning) {
-            return x.addingFeedForward(
-                normalizedBy: norm, widen: widen, activation: activation, narrow: narrow, gate: gate)
+        if let layers = layers(normalizedBy: norm, gate: gate, tuning: tuning) {
+            return x.addingFeedForward(layers)
         }
         let hidden = widen(norm(x), tuning: tuning, activation: activation)
         return x.addingBranch(narrow(hidden, tuning: tuning), gate: gate)
+    }
+
+    /// What `adding` adds, for operations that do it together with what comes before; nil where each sample has weights of
+    /// its own.
+    public func layers(
+        normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor? = nil
+    ) -> GatedFeedForward? {
+        guard let widen = widen.pointwise(tuning: tuning), let narrow = narrow.pointwise(tuning: tuning)
+        else { return nil }
+        return GatedFeedForward(
+            normalizedBy: norm, widen: widen, activation: activation, narrow: narrow, gate: gate)
     }
 }

@@ -11,10 +11,15 @@ public protocol SpatialMixer: Sendable {
     /// - Parameter tuning: the user's parameters, `[N, P]` or `[1, P]`; nil where there are none.
     func callAsFunction(_ x: Tensor, tuning: Tensor?) -> Tensor
 
-    /// x + gate·mixer(norm(x)): the seat with what stands around it in a block. Mixers that can do all of it in fewer passes
-    /// over memory have their own.
-    /// - Parameter gate: `[N, C]`, or `[C]` for all samples.
-    func adding(to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?) -> Tensor
+    /// y = x + gate·mixer(norm(x)), and the feed-forward on y: the seat with what stands around it in a block. Mixers that
+    /// can do all of it in fewer passes over memory have their own.
+    /// - Parameters:
+    ///   - gate: `[N, C]`, or `[C]` for all samples.
+    ///   - feed: nil for none.
+    func adding(
+        to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?,
+        feed: GatedFeedForward?
+    ) -> Tensor
 }
 
 extension SpatialMixer {
@@ -22,8 +27,10 @@ extension SpatialMixer {
     public func callAsFunction(_ x: Tensor, tuning: Tensor?) -> Tensor { self(x) }
 
     public func adding(
-        to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?
+        to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?,
+        feed: GatedFeedForward?
     ) -> Tensor {
-        x.addingBranch(self(norm(x), tuning: tuning), gate: gate)
+        let y = x.addingBranch(self(norm(x), tuning: tuning), gate: gate)
+        return feed.map { y.addingFeedForward($0) } ?? y
     }
 }

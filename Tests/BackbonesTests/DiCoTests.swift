@@ -26,7 +26,7 @@ import Testing
         for (name, tensor) in store.all {
             tensor.assign(RandomStream(seed: 2).stream(named: name).normals(tensor.shape) * 0.2)
         }
-        let conditioning = network.conditioning(time: 421, label: label)
+        let conditioning = network.conditioning(time: [421], labels: [label])
         for seed in 3...4 {
             let x = RandomStream(seed: UInt64(seed)).normals([1, 16, 8, 3])
             let whole = network.predict(x, time: [421], labels: [label])

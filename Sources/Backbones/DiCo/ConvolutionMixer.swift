@@ -35,15 +35,19 @@ public struct ConvolutionMixer: SpatialMixer {
     }
 
     public func adding(
-        to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?
+        to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?,
+        feed: GatedFeedForward?
     ) -> Tensor {
         guard !x.exceeds(box), let depthwise = mix.depthwise(tuning: tuning),
             let attention = attention.channelAttention(isSigmoid: true, tuning: tuning),
             let weights = project.pointwise(tuning: tuning)
-        else { return x.addingBranch(self(norm(x), tuning: tuning), gate: gate) }
+        else {
+            let y = x.addingBranch(self(norm(x), tuning: tuning), gate: gate)
+            return feed.map { y.addingFeedForward($0) } ?? y
+        }
         return x.addingAttended(
             expand(x, normalizedBy: norm, tuning: tuning), depthwise: depthwise, activation: .gelu,
-            attention: attention, project: weights, gate: gate)
+            attention: attention, project: weights, gate: gate, feed: feed)
     }
 
     /// GELU, then each channel rescaled by a gate computed from its mean.

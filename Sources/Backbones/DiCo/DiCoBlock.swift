@@ -78,7 +78,10 @@ public struct DiCoBlock: Sendable {
         func norm(_ shift: Tensor, _ scale: Tensor) -> RowNormalization {
             RowNormalization(shift: shift, scale: scale, epsilon: Self.epsilon)
         }
-        let y = mixer.adding(to: x, normalizedBy: norm(m[0], m[1]), gate: m[2], tuning: tuning)
+        let feed = feedForward.layers(normalizedBy: norm(m[3], m[4]), gate: m[5], tuning: tuning)
+        let y = mixer.adding(
+            to: x, normalizedBy: norm(m[0], m[1]), gate: m[2], tuning: tuning, feed: feed)
+        if feed != nil { return y }
         return feedForward.adding(to: y, normalizedBy: norm(m[3], m[4]), gate: m[5], tuning: tuning)
     }
 }

@@ -61,12 +61,17 @@ public struct NAFBlock: Sendable {
     }
 
     private func result(_ x: Tensor, _ tuning: Tensor?, _ box: (height: Int, width: Int)?) -> Tensor {
-        let y = mixed(x, tuning: tuning, box: box)
-        return feedForward.adding(
-            to: y, normalizedBy: norm2.rows, gate: gamma.factors(tuning), tuning: tuning)
+        let gate = gamma.factors(tuning)
+        let feed = feedForward.layers(normalizedBy: norm2.rows, gate: gate, tuning: tuning)
+        let y = mixed(x, tuning: tuning, box: box, feed: feed)
+        if feed != nil { return y }
+        return feedForward.adding(to: y, normalizedBy: norm2.rows, gate: gate, tuning: tuning)
     }
 
-    private func mixed(_ x: Tensor, tuning: Tensor?, box: (height: Int, width: Int)?) -> Tensor {
+    /// The first half of the block, and the second where it is given.
+    private func mixed(
+        _ x: Tensor, tuning: Tensor?, box: (height: Int, width: Int)?, feed: GatedFeedForward?
+    ) -> Tensor {
         let (h, gate) = (expand(x, normalizedBy: norm1.rows, tuning: tuning), beta.factors(tuning))
         guard !h.exceeds(box), let depthwise = mix.depthwise(tuning: tuning),
             let attention = attention.channelAttention(isSigmoid: false, tuning: tuning),
@@ -74,11 +79,12 @@ public struct NAFBlock: Sendable {
         else {
             let gated = mix(h, tuning: tuning, activation: .simpleGate)
             let branch = project(attended(gated, tuning: tuning, box: box), tuning: tuning)
-            return x.addingBranch(branch, gate: gate)
+            let y = x.addingBranch(branch, gate: gate)
+            return feed.map { y.addingFeedForward($0) } ?? y
         }
         return x.addingAttended(
             h, depthwise: depthwise, activation: .simpleGate, attention: attention, project: weights,
-            gate: gate)
+            gate: gate, feed: feed)
     }
 
     /// Simplified channel attention: each channel times an affine function of all channels' means.

@@ -1,5 +1,45 @@
 import CKernels
 
+/// The forward pass of an attended product on blocks of rows.
+struct AttendedPass {
+    private let device: CPUBackend
+    private let o: AttendedOperands
+    private let blocks: RowBlocks
+    private let product: RowProduct
+    /// For each worker what is multiplied, and what comes out where the caller does not want it.
+    private let memory: [(attended: RowOperand, branch: Storage)]
+
+    init(_ device: CPUBackend, _ o: AttendedOperands, keepsBranch: Bool, _ blocks: RowBlocks) {
+        (self.device, self.o, self.blocks) = (device, o, blocks)
+        product = RowProduct(o.project, .forward, blocks)
+        let rows = blocks.rowLimit
+        memory = (0..<blocks.workerCount).map { _ in
+            (
+                RowOperand(rows: rows, width: o.project.inputs, o.project.precision),
+                Storage(byteCount: keepsBranch ? 0 : 4 * rows * blocks.layout.channels)
+            )
+        }
+    }
+
+    /// All of the block's rows; `branch` where that is kept.
+    func callAsFunction(
+        activated: Input, _ r: Input, branch: Output?, _ y: Output, block: Int, worker: Int
+    ) {
+        let (own, inputs) = (memory[worker], o.project.inputs)
+        let count = blocks.rows(block).count
+        let attended = own.attended(rows: count, width: inputs) { range, target in
+            blocks.eachSegment(block, range) { _, sample, row, count in
+                sfumato_channel_binary(
+                    .init(BinaryOperation.multiply.rawValue), activated + row * inputs, o.factor[sample],
+                    target + (row - range.lowerBound) * inputs, Int64(count), Int64(inputs))
+            }
+        }
+        let result = branch ?? own.branch.floats()
+        product(attended, result, rows: count, worker: worker)
+        device.addGated(r, result, o.gate, y, blocks, block: block)
+    }
+}
+
 extension CPUBackend {
     func attendedProduct(
         activated: Input, _ o: AttendedOperands, _ r: Input, branch: Output?, _ y: Output,
@@ -7,29 +47,34 @@ extension CPUBackend {
     ) {
         let (c, inputs) = (layout.channels, o.project.inputs)
         let blocks = RowBlocks(layout, width: c + inputs)
-        let product = RowProduct(o.project, .forward, blocks)
-        let memory = (0..<blocks.workerCount).map { _ in
-            (
-                attended: RowOperand(rows: blocks.rowLimit, width: inputs, o.project.precision),
-                branch: Storage(byteCount: branch == nil ? 4 * blocks.rowLimit * c : 0)
-            )
-        }
+        let pass = AttendedPass(self, o, keepsBranch: branch != nil, blocks)
         blocks.performShared { worker, waiting in
-            let own = memory[worker]
             while let block = waiting.next() {
-                let rows = blocks.rows(block)
-                let (first, count) = (rows.lowerBound, rows.count)
-                let attended = own.attended(rows: count, width: inputs) { range, target in
-                    blocks.eachSegment(block, range) { _, sample, row, count in
-                        sfumato_channel_binary(
-                            .init(BinaryOperation.multiply.rawValue), activated + (first + row) * inputs,
-                            o.factor[sample], target + (row - range.lowerBound) * inputs, Int64(count),
-                            Int64(inputs))
-                    }
-                }
-                let result = branch.map { $0 + first * c } ?? own.branch.floats()
-                product(attended, result, rows: count, worker: worker)
-                addGated(r, result, o.gate, y, blocks, block: block)
+                let first = blocks.rows(block).lowerBound
+                pass(
+                    activated: activated + first * inputs, r + first * c,
+                    branch: branch.map { $0 + first * c }, y + first * c, block: block, worker: worker)
+            }
+        }
+    }
+
+    func attendedFeedForward(
+        activated: Input, _ o: AttendedOperands, _ r: Input, _ f: FeedForwardOperands, _ y: Output,
+        layout: ChannelLayout
+    ) {
+        let (c, inputs) = (layout.channels, o.project.inputs)
+        let blocks = RowBlocks(layout, width: 2 * c + max(inputs, f.widen.outputs))
+        let attend = AttendedPass(self, o, keepsBranch: false, blocks)
+        let feed = FeedForwardPass(self, f, nil, blocks)
+        let between = (0..<blocks.workerCount).map { _ in Storage(byteCount: 4 * blocks.rowLimit * c) }
+        blocks.performShared { worker, waiting in
+            let mixed = between[worker].floats()
+            while let block = waiting.next() {
+                let first = blocks.rows(block).lowerBound
+                attend(
+                    activated: activated + first * inputs, r + first * c, branch: nil, mixed, block: block,
+                    worker: worker)
+                feed(mixed, y + first * c, block: block, worker: worker)
             }
         }
     }

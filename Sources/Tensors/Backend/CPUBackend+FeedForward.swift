@@ -1,18 +1,67 @@
 import CKernels
 
-/// A worker's memory for the rows of a block on their way through a feed-forward.
-private struct FeedForwardMemory {
-    let normal: RowOperand
-    let activated: RowOperand
-    /// Where there is a record, that takes what the products give.
-    let hidden: Storage
-    let branch: Storage
+/// The forward pass of a feed-forward on blocks of rows.
+struct FeedForwardPass {
+    /// A worker's memory for the rows of a block.
+    private struct Memory {
+        let normal: RowOperand
+        let activated: RowOperand
+        /// Where there is a record, that takes what the products give.
+        let hidden: Storage
+        let branch: Storage
+    }
 
-    init(_ f: FeedForwardOperands, channels: Int, rows: Int, isRecorded: Bool) {
-        normal = RowOperand(rows: rows, width: channels, f.widen.precision)
-        activated = RowOperand(rows: rows, width: f.narrow.inputs, f.narrow.precision)
-        hidden = Storage(byteCount: isRecorded ? 0 : 4 * rows * f.widen.outputs)
-        branch = Storage(byteCount: isRecorded ? 0 : 4 * rows * channels)
+    private let device: CPUBackend
+    private let f: FeedForwardOperands
+    private let record: FeedForwardRecord?
+    private let blocks: RowBlocks
+    private let widen: RowProduct
+    private let narrow: RowProduct
+    private let memory: [Memory]
+
+    init(_ device: CPUBackend, _ f: FeedForwardOperands, _ record: FeedForwardRecord?, _ blocks: RowBlocks) {
+        (self.device, self.f, self.record, self.blocks) = (device, f, record, blocks)
+        widen = RowProduct(f.widen, .forward, blocks)
+        narrow = RowProduct(f.narrow, .forward, blocks)
+        let (rows, channels) = (blocks.rowLimit, blocks.layout.channels)
+        memory = (0..<blocks.workerCount).map { _ in
+            Memory(
+                normal: RowOperand(rows: rows, width: channels, f.widen.precision),
+                activated: RowOperand(rows: rows, width: f.narrow.inputs, f.narrow.precision),
+                hidden: Storage(byteCount: record == nil ? 4 * rows * f.widen.outputs : 0),
+                branch: Storage(byteCount: record == nil ? 4 * rows * channels : 0))
+        }
+    }
+
+    /// - Parameters:
+    ///   - x: the block's rows.
+    ///   - y: the same, as results.
+    func callAsFunction(_ x: Input, _ y: Output, block: Int, worker: Int) {
+        let (own, rows) = (memory[worker], blocks.rows(block))
+        let (first, count) = (rows.lowerBound, rows.count)
+        let (c, hidden, fed) = (blocks.layout.channels, f.widen.outputs, f.narrow.inputs)
+        let normal = own.normal(rows: count, width: c) {
+            device.normalize(x, f.norm, f.statistics, $1, blocks, block: block, $0)
+        }
+        let wide = record.map { $0.hidden + first * hidden } ?? own.hidden.floats()
+        widen(normal, wide, rows: count, worker: worker)
+        let activated = own.activated(rows: count, width: fed) {
+            Self.activate(f.activation, wide + $0.lowerBound * hidden, $1, rows: $0.count, channels: fed)
+        }
+        let branch = record.map { $0.branch + first * c } ?? own.branch.floats()
+        narrow(activated, branch, rows: count, worker: worker)
+        device.addGated(x, branch, f.gate, y, blocks, block: block)
+    }
+
+    /// y = f(x), `channels` those of the result.
+    private static func activate(
+        _ activation: ConvolutionActivation, _ x: Input, _ y: Output, rows: Int, channels: Int
+    ) {
+        if activation == .simpleGate {
+            sfumato_gate(x, y, Int64(rows), Int64(channels))
+        } else {
+            sfumato_unary(.init(UnaryOperation.gelu.rawValue), x, y, Int64(rows * channels))
+        }
     }
 }
 
@@ -20,40 +69,14 @@ extension CPUBackend {
     func feedForward(
         _ x: Input, _ f: FeedForwardOperands, _ record: FeedForwardRecord?, _ y: Output, layout: ChannelLayout
     ) {
-        let (c, hidden, fed) = (layout.channels, f.widen.outputs, f.narrow.inputs)
-        let blocks = RowBlocks(layout, width: c + hidden)
-        let (widen, narrow) = (RowProduct(f.widen, .forward, blocks), RowProduct(f.narrow, .forward, blocks))
-        let memory = (0..<blocks.workerCount).map { _ in
-            FeedForwardMemory(f, channels: c, rows: blocks.rowLimit, isRecorded: record != nil)
-        }
+        let c = layout.channels
+        let blocks = RowBlocks(layout, width: c + f.widen.outputs)
+        let pass = FeedForwardPass(self, f, record, blocks)
         blocks.performShared { worker, waiting in
-            let own = memory[worker]
             while let block = waiting.next() {
-                let rows = blocks.rows(block)
-                let (first, count) = (rows.lowerBound, rows.count)
-                let normal = own.normal(rows: count, width: c) {
-                    normalize(x, f.norm, f.statistics, $1, blocks, block: block, $0)
-                }
-                let wide = record.map { $0.hidden + first * hidden } ?? own.hidden.floats()
-                widen(normal, wide, rows: count, worker: worker)
-                let activated = own.activated(rows: count, width: fed) {
-                    activate(f.activation, wide + $0.lowerBound * hidden, $1, rows: $0.count, channels: fed)
-                }
-                let branch = record.map { $0.branch + first * c } ?? own.branch.floats()
-                narrow(activated, branch, rows: count, worker: worker)
-                addGated(x, branch, f.gate, y, blocks, block: block)
+                let start = blocks.rows(block).lowerBound * c
+                pass(x + start, y + start, block: block, worker: worker)
             }
-        }
-    }
-
-    /// y = f(x) of a block's rows, `channels` those of the result.
-    private func activate(
-        _ activation: ConvolutionActivation, _ x: Input, _ y: Output, rows: Int, channels: Int
-    ) {
-        if activation == .simpleGate {
-            sfumato_gate(x, y, Int64(rows), Int64(channels))
-        } else {
-            sfumato_unary(.init(UnaryOperation.gelu.rawValue), x, y, Int64(rows * channels))
         }
     }
 

@@ -16,7 +16,8 @@ extension CPUBackend {
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let normal = own(rows: rows.count, width: inputs) {
-                    normalize(x, norm, statistics, $1, blocks, block: block, $0)
+                    normalize(
+                        x + rows.lowerBound * inputs, norm, statistics, $1, blocks, block: block, $0)
                 }
                 product(normal, y + rows.lowerBound * outputs, rows: rows.count, worker: worker)
             }
@@ -62,7 +63,7 @@ extension CPUBackend {
 extension CPUBackend {
     /// Normalises rows of a block, each segment by its sample's vectors.
     /// - Parameters:
-    ///   - x: all rows, as are the statistics.
+    ///   - x: the block's rows; the statistics are of all rows.
     ///   - y: the range's rows.
     func normalize(
         _ x: Input, _ norm: RowNorm, _ statistics: RowStatistics, _ y: Output, _ blocks: RowBlocks,
@@ -72,7 +73,7 @@ extension CPUBackend {
         blocks.eachSegment(block, range) { _, sample, row, count in
             let (all, own) = (first + row, row - range.lowerBound)
             sfumato_layer_norm(
-                x + all * c, norm.scale[sample], norm.shift[sample], y + own * c, statistics.mean + all,
+                x + row * c, norm.scale[sample], norm.shift[sample], y + own * c, statistics.mean + all,
                 statistics.inverseDeviation + all, norm.epsilon, norm.base, Int64(count), Int64(c))
         }
     }
@@ -125,15 +126,14 @@ extension CPUBackend {
         }
     }
 
-    /// y = r + gate·branch, where `branch` has the block's rows and the others all.
+    /// y = r + gate·branch of a block's rows.
     func addGated(
         _ r: Input, _ branch: Input, _ gate: RowVectors, _ y: Output, _ blocks: RowBlocks, block: Int
     ) {
-        let (c, first) = (blocks.layout.channels, blocks.rows(block).lowerBound)
+        let c = blocks.layout.channels
         blocks.eachSegment(block) { _, sample, row, count in
-            let all = (first + row) * c
             sfumato_channel_scale_add(
-                r + all, gate[sample], branch + row * c, y + all, Int64(count), Int64(c))
+                r + row * c, gate[sample], branch + row * c, y + row * c, Int64(count), Int64(c))
         }
     }
 

@@ -106,6 +106,10 @@ protocol RowFusionBackend {
     func attendedProduct(
         activated: Input, _ operands: AttendedOperands, _ r: Input, branch: Output?, _ y: Output,
         layout: ChannelLayout)
+    /// The attended product and a feed-forward behind it, where there will be no backward pass.
+    func attendedFeedForward(
+        activated: Input, _ attended: AttendedOperands, _ r: Input, _ feed: FeedForwardOperands, _ y: Output,
+        layout: ChannelLayout)
     func attendedProductBackward(
         _ u: Input, _ operands: AttendedOperands, branch: Input, _ dy: Input, _ gradients: AttendedGradients,
         layout: ChannelLayout)

@@ -9,14 +9,15 @@ extension Tensor {
     ///   - depthwise: weight `[I, 1, 3, 3]`, bias `[I]`.
     ///   - activation: `.gelu`, or `.simpleGate`, which halves the channels.
     ///   - gate: `[N, C]`, or `[C]` for all samples.
+    ///   - feed: the feed-forward behind it; nil for none.
     public func addingAttended(
         _ x: Tensor, depthwise: (weight: Tensor, bias: Tensor?), activation: ConvolutionActivation,
-        attention: ChannelAttention, project: PointwiseWeights, gate: Tensor
+        attention: ChannelAttention, project: PointwiseWeights, gate: Tensor, feed: GatedFeedForward? = nil
     ) -> Tensor {
         let operands =
             [self, x, depthwise.weight, attention.weight]
             + [depthwise.bias, attention.bias].compactMap { $0 }
-            + project.operands + [gate]
+            + project.operands + [gate] + (feed?.operands ?? [])
         let geometry = ConvolutionGeometry(
             batch: x.shape[0], height: x.shape[1], width: x.shape[2], inputChannels: x.shape[3],
             outputChannels: x.shape[3], kernelHeight: 3, kernelWidth: 3, stride: 1, padding: 1, dilation: 1,
@@ -29,8 +30,9 @@ extension Tensor {
             let mixed = x.convolved(
                 with: depthwise.weight, bias: depthwise.bias, padding: 1, groups: x.shape[3],
                 activation: activation == .simpleGate ? .simpleGate : .none)
-            return addingAttended(
+            let y = addingAttended(
                 mixed, isGELU: activation == .gelu, attention: attention, project: project, gate: gate)
+            return feed.map { y.addingFeedForward($0) } ?? y
         }
         let channels = activation == .simpleGate ? x.shape[3] / 2 : x.shape[3]
         let activated = Tensor.uninitialized([x.shape[0], x.shape[1], x.shape[2], channels])
@@ -40,7 +42,11 @@ extension Tensor {
             activated.mutableBase, sums: sums.mutableBase)
         let step = AttendedStep(
             activated, isGELU: false, sums: sums, attention, project, gate, isRecorded: false)
-        return step.result(of: activated, on: self, branch: nil)
+        guard let feed, feed.isFusible else {
+            let y = step.result(of: activated, on: self, branch: nil)
+            return feed.map { y.addingFeedForward($0) } ?? y
+        }
+        return step.result(of: activated, on: self, feed: feed)
     }
 
     /// self + gate·(W·(a·u) + b) with u = GELU(x) or x, and the factors a made of the means of u.
@@ -130,6 +136,19 @@ private struct AttendedStep {
             activated: activated.base, operands, residual.base, branch: branch?.mutableBase,
             y.mutableBase, layout: ChannelLayout(residual.shape))
         return y
+    }
+
+    /// With a feed-forward behind it.
+    func result(of activated: Tensor, on residual: Tensor, feed: GatedFeedForward) -> Tensor {
+        let layout = ChannelLayout(residual.shape)
+        feed.check(layout)
+        let (y, statistics) = (
+            Tensor.uninitialized(residual.shape), RowMoments(rows: residual.shape.rows)
+        )
+        backend.attendedFeedForward(
+            activated: activated.base, operands, residual.base, feed.raw(statistics), y.mutableBase,
+            layout: layout)
+        return withExtendedLifetime(statistics) { y }
     }
 
     /// Of x, the attention's weights, the product's and the gate.

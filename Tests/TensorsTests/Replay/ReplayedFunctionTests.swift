@@ -80,9 +80,10 @@ import Testing
             Operation(name: "feed-forward", shapes: [shape, vectors, vectors, vectors]) { x in
                 [
                     x[0].addingFeedForward(
-                        normalizedBy: RowNormalization(shift: x[1], scale: x[2], epsilon: 1e-6),
-                        widen: PointwiseWeights(weight: pointwise, bias: nil), activation: .gelu,
-                        narrow: PointwiseWeights(weight: narrowing, bias: vector), gate: x[3])
+                        GatedFeedForward(
+                            normalizedBy: RowNormalization(shift: x[1], scale: x[2], epsilon: 1e-6),
+                            widen: PointwiseWeights(weight: pointwise, bias: nil), activation: .gelu,
+                            narrow: PointwiseWeights(weight: narrowing, bias: vector), gate: x[3]))
                 ]
             },
             Operation(name: "attended product", shapes: [shape, shape, vectors]) { x in
