@@ -25,11 +25,12 @@ struct FeedForwardPass {
         narrow = RowProduct(f.narrow, .forward, blocks)
         let (rows, channels) = (blocks.rowLimit, blocks.layout.channels)
         memory = (0..<blocks.workerCount).map { _ in
-            Memory(
-                normal: RowOperand(rows: rows, width: channels, f.widen.precision),
+            // First the normalised rows, then the branch.
+            let ends = Storage(byteCount: 4 * rows * channels)
+            return Memory(
+                normal: RowOperand(rows: rows, width: channels, f.widen.precision, sharing: ends),
                 activated: RowOperand(rows: rows, width: f.narrow.inputs, f.narrow.precision),
-                hidden: Storage(byteCount: record == nil ? 4 * rows * f.widen.outputs : 0),
-                branch: Storage(byteCount: record == nil ? 4 * rows * channels : 0))
+                hidden: Storage(byteCount: record == nil ? 4 * rows * f.widen.outputs : 0), branch: ends)
         }
     }
 
@@ -94,16 +95,16 @@ extension CPUBackend {
         let biases = blocks.sums(width: hidden)
         blocks.divide { worker, waiting in
             let limit = blocks.rowLimit
-            let dBranches = RowOperand(rows: limit, width: c, f.narrow.precision)
-            let (dActivated, dNormal) = (
-                Storage(byteCount: 4 * limit * fed), Storage(byteCount: 4 * limit * c)
-            )
+            // The gradient of the branch, then the normalised rows, then their gradient.
+            let ends = Storage(byteCount: 4 * limit * c)
+            let dBranches = RowOperand(rows: limit, width: c, f.narrow.precision, sharing: ends)
+            let normals = RowOperand(rows: limit, width: c, f.widen.precision, sharing: ends)
+            let dActivated = Storage(byteCount: 4 * limit * fed)
             let fedRows = RowOperand(rows: limit, width: fed, f.narrow.precision)
             // The GELU's gradient takes the place of what it is made from.
-            let dHiddens =
-                f.activation == .gelu && f.widen.precision == .float32
-                ? RowOperand(floats: dActivated) : RowOperand(rows: limit, width: hidden, f.widen.precision)
-            let normals = RowOperand(rows: limit, width: c, f.widen.precision)
+            let dHiddens = RowOperand(
+                rows: limit, width: hidden, f.widen.precision,
+                sharing: f.activation == .gelu ? dActivated : nil)
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let (first, count) = (rows.lowerBound, rows.count)
@@ -126,12 +127,12 @@ extension CPUBackend {
                     normalizeAgain(x, f.norm, f.statistics, $1, blocks, block: block, $0)
                 }
                 widenSum.add(dHidden, normal, rows: count, worker: worker)
-                widen(dHidden, dNormal.floats(), rows: count, worker: worker)
+                widen(dHidden, ends.floats(), rows: count, worker: worker)
                 normalizeBackward(
-                    x, f.norm, f.statistics, dNormal.floats(), residual: dy, dx, sums: vectors, blocks,
+                    x, f.norm, f.statistics, ends.floats(), residual: dy, dx, sums: vectors, blocks,
                     block: block)
             }
-            withExtendedLifetime((dBranches, dActivated, dNormal, fedRows, dHiddens, normals)) {}
+            withExtendedLifetime((ends, dBranches, dActivated, fedRows, dHiddens, normals)) {}
         }
         widenSum.finish()
         narrowSum.finish()

@@ -34,9 +34,11 @@ extension CPUBackend {
         let weights = WeightGradientSum(project, into: gradient.weight, blocks)
         let (biases, vectors) = (blocks.sums(width: outputs), blocks.sums(width: 2 * inputs))
         blocks.divide { worker, waiting in
-            let normals = RowOperand(rows: blocks.rowLimit, width: inputs, project.precision)
-            let dResults = RowOperand(rows: blocks.rowLimit, width: outputs, project.precision)
             let dNormal = Storage(byteCount: 4 * blocks.rowLimit * inputs)
+            let normals = RowOperand(
+                rows: blocks.rowLimit, width: inputs, project.precision, sharing: dNormal)
+            let dResults = RowOperand(
+                rows: project.precision == .float32 ? 0 : blocks.rowLimit, width: outputs, project.precision)
             while let block = waiting.next() {
                 let rows = blocks.rows(block)
                 let (count, dResult) = (rows.count, dy + rows.lowerBound * outputs)

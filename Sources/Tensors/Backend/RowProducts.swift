@@ -12,13 +12,16 @@ struct RowOperand {
     /// - Parameters:
     ///   - rows: the most that it holds.
     ///   - width: of the widest.
-    init(rows: Int, width: Int, _ precision: ProductPrecision) {
-        half = precision == .bfloat16 ? Storage(byteCount: 2 * rows * width) : nil
-        floats = Storage(byteCount: 4 * (half == nil ? rows * width : max(Self.strip, width)))
+    ///   - shared: memory for as many scalars, which float32 operands use: what stays in the caches is what is small.
+    init(rows: Int, width: Int, _ precision: ProductPrecision, sharing shared: Storage? = nil) {
+        if precision == .bfloat16 {
+            half = Storage(byteCount: 2 * rows * width)
+            floats = Storage(byteCount: 4 * max(Self.strip, width))
+        } else {
+            half = nil
+            floats = shared ?? Storage(byteCount: 4 * rows * width)
+        }
     }
-
-    /// For float32 operands: takes memory that is there.
-    init(floats: Storage) { (self.floats, half) = (floats, nil) }
 
     /// The operand, which lasts until the next one.
     /// - Parameter write: writes the rows of a range, counted from the first of the operand.
