@@ -87,6 +87,13 @@ public final class Storage: @unchecked Sendable {
         }
     }
 
+    /// To be called where an address is taken: a recorded function's memory is not given to others before the step that
+    /// uses it is done.
+    func isWantedByNextStep() {
+        guard isRecorded, let recorder = StepRecorder.current else { return }
+        recorder.hold(self)
+    }
+
     /// To be called where the host reads or writes contents.
     func hostAccess() {
         if isRecorded { StepRecorder.refuse(.hostAccess) }

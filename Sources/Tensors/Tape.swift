@@ -134,6 +134,11 @@ extension Tensor {
             node: TapeNode(inputs: nodes) { backward($0, wanted) })
     }
 
-    var base: Input { UnsafePointer(storage.floats(offset: offset)) }
-    var mutableBase: Output { storage.floats(offset: offset) }
+    /// The scalars' address, for the next step. The tensor may be gone before that has begun: where nothing uses it
+    /// afterwards, its last use is this.
+    var base: Input { UnsafePointer(mutableBase) }
+    var mutableBase: Output {
+        storage.isWantedByNextStep()
+        return storage.floats(offset: offset)
+    }
 }

@@ -63,8 +63,11 @@ import Testing
     @Test func `rows that share a condition share its preparation, and so does the next call`() {
         let network = Counting()
         let rows = RowwiseDenoiser(network)
-        // The first call with some number of conditions makes them twice.
-        _ = rows.predict(input, time: [0, 0, 0, 0], labels: [3, 3, nil, nil])
+        // The first time that some number of conditions are made, they are made twice; the first call of all, which tries
+        // numbers of rows as well, makes them one by one.
+        for time: Float in [-2, -1] {
+            _ = rows.predict(input, time: [time, time, time, time], labels: [3, 3, nil, nil])
+        }
         network.preparations.withLock { $0 = 0 }
         _ = rows.predict(input, time: [1, 1, 1, 1], labels: [3, 3, nil, nil])
         #expect(network.preparations.withLock { $0 } == 2)

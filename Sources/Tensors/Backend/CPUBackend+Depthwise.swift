@@ -25,30 +25,34 @@ extension ConvolutionGeometry {
 /// Depthwise 3×3 convolutions: bound by memory when done well, and then two to five times as fast as the library's.
 extension CPUBackend {
     /// Weights tap by tap, kept beside them until they change.
-    private func packed(_ g: ConvolutionGeometry, _ weight: WeightBuffer, flipped: Bool) -> Storage {
+    /// - Returns: for weights of one use also what packs them, as part of the step.
+    private func packed(_ g: ConvolutionGeometry, _ weight: WeightBuffer, flipped: Bool) -> (
+        weights: Storage, pack: (() -> Void)?
+    ) {
         func pack(_ result: Storage) {
             sfumato_depthwise_pack(weight.pointer, result.floats(), Int64(g.groups), flipped ? 1 : 0)
         }
         let byteCount = 4 * 9 * g.groups
         if weight.isTransient {
             let result = Storage(byteCount: byteCount)
-            perform { pack(result) }
-            return result
+            return (result, { pack(result) })
         }
-        return weight.storage.packed(PackKey(layout: flipped ? -4 : -3, offset: weight.offset)) {
+        let key = PackKey(layout: flipped ? -4 : -3, offset: weight.offset)
+        let result = weight.storage.packed(key) {
             let result = Storage(byteCount: byteCount)
             pack(result)
             return result
         }
+        return (result, nil)
     }
 
     func depthwiseConvolution(
         _ g: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?,
         _ activation: ConvolutionActivation, _ y: Output
     ) {
-        let weights = packed(g, weight, flipped: false)
+        let (weights, pack) = packed(g, weight, flipped: false)
         let isGated = activation == .simpleGate
-        performGroups(g) { shape, begin, end in
+        performGroups(g, after: pack) { shape, begin, end in
             isGated
                 ? sfumato_depthwise_forward_gated(shape, x, weights.floats(), bias, y, begin, end)
                 : sfumato_depthwise_forward(shape, x, weights.floats(), bias, y, begin, end)
@@ -64,13 +68,13 @@ extension CPUBackend {
         _ g: ConvolutionGeometry, _ x: Input, weight: WeightBuffer, bias: Input?,
         _ activation: ConvolutionActivation, _ y: Output, sums: Output
     ) {
-        let weights = packed(g, weight, flipped: false)
+        let (weights, pack) = packed(g, weight, flipped: false)
         let isGated = activation == .simpleGate
         let channels = isGated ? g.groups / 2 : g.groups
         let groups = withUnsafePointer(to: g.depthwise) { Int(sfumato_depthwise_group_count($0)) }
         let perImage = groups / max(1, g.batch)
         let partial = Storage(byteCount: 4 * groups * channels)
-        performGroups(g) { shape, begin, end in
+        performGroups(g, after: pack) { shape, begin, end in
             for group in begin..<end {
                 isGated
                     ? sfumato_depthwise_forward_gated(shape, x, weights.floats(), bias, y, group, group + 1)
@@ -108,20 +112,26 @@ extension CPUBackend {
     }
 
     func depthwiseBackwardData(_ g: ConvolutionGeometry, _ dy: Input, weight: WeightBuffer, _ dx: Output) {
-        let weights = packed(g, weight, flipped: true)
-        performGroups(g) { shape, begin, end in
+        let (weights, pack) = packed(g, weight, flipped: true)
+        performGroups(g, after: pack) { shape, begin, end in
             sfumato_depthwise_forward(shape, dy, weights.floats(), nil, dx, begin, end)
         }
     }
 
     private func performGroups(
-        _ g: ConvolutionGeometry,
+        _ g: ConvolutionGeometry, after pack: (() -> Void)?,
         _ body: @escaping (UnsafePointer<sfumato_depthwise>, _ begin: Int64, _ end: Int64) -> Void
     ) {
         let shape = g.depthwise
         let count = withUnsafePointer(to: shape) { Int(sfumato_depthwise_group_count($0)) }
-        performParallel(count, grain: g.depthwiseGrain) { begin, end in
-            withUnsafePointer(to: shape) { body($0, Int64(begin), Int64(end)) }
+        let (work, grain) = (
+            PartialWork { begin, end in
+                withUnsafePointer(to: shape) { body($0, Int64(begin), Int64(end)) }
+            }, g.depthwiseGrain
+        )
+        perform {
+            pack?()
+            work.run(count, grain: grain)
         }
     }
 

@@ -10,7 +10,8 @@ extension Tensor {
 
     private var halfBase: HalfInput { UnsafePointer(mutableHalfBase) }
     private var mutableHalfBase: HalfOutput {
-        storage.pointer.assumingMemoryBound(to: UInt16.self) + offset
+        storage.isWantedByNextStep()
+        return storage.pointer.assumingMemoryBound(to: UInt16.self) + offset
     }
 
     /// What `convolved` does with weights that multiply in bfloat16. The rounded input is all that the backward pass

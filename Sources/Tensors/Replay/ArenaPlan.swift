@@ -9,8 +9,7 @@ struct ArenaPlan: Sendable {
 
     private static let alignment = 64
 
-    /// - Parameter lifetimes: in the order of allocation. Memory that was given back before a step counts as used by that
-    ///   step: the last reference to a tensor may be dropped as soon as its address is known.
+    /// - Parameter lifetimes: in the order of allocation.
     init(_ lifetimes: [StepRecorder.Lifetime]) {
         var places = [Int](repeating: 0, count: lifetimes.count)
         var placed: [(range: Range<Int>, birth: Int, death: Int)] = []
@@ -23,13 +22,14 @@ struct ArenaPlan: Sendable {
             guard size > 0 else { continue }
             var place = 0
             // In the order of their places.
-            for other in placed where other.birth <= life.death && life.birth <= other.death {
+            let end = max(life.death, life.birth + 1)
+            for other in placed where other.birth < end && life.birth < other.death {
                 if other.range.lowerBound >= place + size { break }
                 place = max(place, other.range.upperBound)
             }
             let range = place..<place + size
             let position = placed.firstIndex { $0.range.lowerBound > place } ?? placed.count
-            placed.insert((range, life.birth, life.death), at: position)
+            placed.insert((range, life.birth, end), at: position)
             places[index] = place
             total = max(total, range.upperBound)
         }

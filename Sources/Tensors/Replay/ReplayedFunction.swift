@@ -40,7 +40,7 @@ public final class ReplayedFunction: Sendable {
 
     private static let toleratedRefusals = 3
     /// Bytes of idle recordings beside those of the latest shape.
-    private static let idleLimit = 256 << 20
+    private static let idleLimit = 64 << 20
     private static let entryLimit = 256
 
     private let body: @Sendable ([Tensor]) -> [Tensor]

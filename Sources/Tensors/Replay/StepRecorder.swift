@@ -34,7 +34,7 @@ final class StepRecorder: @unchecked Sendable {
         case changedCourse
     }
 
-    /// The memory of one allocation, and the steps before which it was taken and given back.
+    /// The memory of one allocation, and the steps that may use it: from `birth` to the one before `death`.
     struct Lifetime {
         var byteCount: Int
         var birth: Int
@@ -58,6 +58,8 @@ final class StepRecorder: @unchecked Sendable {
     private(set) var steps: [() -> Void] = []
     /// Memory that steps read and no step writes.
     private var constants: [Storage] = []
+    /// What the next step uses.
+    private var held: [Storage] = []
     /// Packed weights are as old as these contents.
     private(set) var dependencies: [(storage: Storage, version: Int)] = []
     private(set) var refusal: Refusal?
@@ -65,7 +67,10 @@ final class StepRecorder: @unchecked Sendable {
     init(into arena: Arena? = nil) { self.arena = arena }
 
     /// Runs `body` under this recorder, which lives no longer than the caller keeps it.
-    func watch<Result>(_ body: () -> Result) -> Result { Self.with(self, body) }
+    func watch<Result>(_ body: () -> Result) -> Result {
+        defer { held = [] }
+        return Self.with(self, body)
+    }
 
     /// Runs `body`, whose work is no part of the recording: what it makes is kept elsewhere.
     static func suspended<Result>(_ body: () -> Result) -> Result { with(nil, body) }
@@ -83,7 +88,10 @@ final class StepRecorder: @unchecked Sendable {
         Self.suspended(step)
         stepCount += 1
         if arena != nil { steps.append(step) }
+        held.removeAll(keepingCapacity: true)
     }
+
+    func hold(_ storage: Storage) { held.append(storage) }
 
     func keep(_ constant: Storage) { constants.append(constant) }
 
