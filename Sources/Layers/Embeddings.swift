@@ -36,7 +36,11 @@ public struct TimestepEmbedder: Sendable {
     }
 
     /// N times → `[N, W]`.
-    public func callAsFunction(_ times: [Float]) -> Tensor {
-        second(silu(first(timestepFeatures(times, count: featureCount))))
-    }
+    public func callAsFunction(_ times: [Float]) -> Tensor { self(features: features(times)) }
+
+    /// The sinusoids alone, `[N, F]`: what is computed outside of tensors.
+    public func features(_ times: [Float]) -> Tensor { timestepFeatures(times, count: featureCount) }
+
+    /// `[N, F]` → `[N, W]`.
+    public func callAsFunction(features: Tensor) -> Tensor { second(silu(first(features))) }
 }

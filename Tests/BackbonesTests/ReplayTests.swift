@@ -85,4 +85,31 @@ import Testing
         }
         #expect(replayed.replayCount == (isReplayed ? 2 : 0), "\(name)")
     }
+
+    @Test func `a token head's replay has the bits of the head, for any number of tokens`() {
+        let flow = build(.float32) {
+            FlowHead($0, channels: 3, patchSize: 2, conditionWidth: 24, width: 32, depth: 2)
+        }
+        let mar = build(.float32) {
+            MARHead($0, channels: 12, outputs: 24, conditionWidth: 24, width: 32, depth: 2)
+        }
+        expectSameBits(ReplayedTokenHead(flow)) { flow($0, time: $1, condition: $2) }
+        expectSameBits(ReplayedTokenHead(mar)) { mar($0, time: $1, condition: $2) }
+    }
+
+    private func expectSameBits(
+        _ replayed: ReplayedTokenHead, _ head: (Tensor, [Float], Tensor) -> Tensor
+    ) {
+        for call in 0..<12 {
+            let rows = call % 2 == 0 ? 6 : 1
+            let random = RandomStream(seed: UInt64(call))
+            let noisy = random.stream(1).normals([rows, 12])
+            let condition = replayed.condition(random.stream(2).normals([rows, 24]))
+            // One time for all tokens, or one for each.
+            let times = (0..<rows).map { call < 6 ? 500 : Float(100 * $0) }
+            let found = replayed(noisy, time: times, condition: condition)
+            #expect(found.hasSameBits(as: head(noisy, times, condition)), "call \(call)")
+        }
+        #expect(replayed.replayCount > 2)
+    }
 }

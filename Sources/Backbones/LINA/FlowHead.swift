@@ -24,11 +24,19 @@ public struct TimeConditionEmbedding: Sendable {
     public func condition(_ features: Tensor) -> Tensor { condition[1](silu(condition[0](features))) }
 
     /// R times in 0…1000 → `[R, W]`; a time that all rows share is embedded once.
-    public func time(_ times: [Float]) -> Tensor {
+    public func time(_ times: [Float]) -> Tensor { time(features: timeFeatures(times), rows: times.count) }
+
+    /// The sinusoids of R times, `[R, F]`, or `[1, F]` where all are the same.
+    func timeFeatures(_ times: [Float]) -> Tensor {
         let isShared = times.count > 1 && times.allSatisfy { $0 == times[0] }
-        let embedded = time[1](
-            silu(time[0](timestepFeatures(isShared ? [times[0]] : times, count: featureCount))))
-        return isShared ? embedded.gatheringRows(Array(repeating: 0, count: times.count)) : embedded
+        return timestepFeatures(isShared ? [times[0]] : times, count: featureCount)
+    }
+
+    /// Those sinusoids → `[R, W]`.
+    func time(features: Tensor, rows: Int) -> Tensor {
+        let embedded = time[1](silu(time[0](features)))
+        guard features.shape[0] < rows else { return embedded }
+        return embedded.gatheringRows(Array(repeating: 0, count: rows))
     }
 }
 
@@ -107,7 +115,15 @@ public struct FlowHead: Sendable {
         precondition(
             time.count == noisy.shape[0] && condition.shape[0] == noisy.shape[0],
             "\(noisy.shape[0]) tokens with \(time.count) times and \(condition.shape[0]) conditions")
-        let y = condition + embedding.time(time)
+        return self(noisy, timeFeatures: timeFeatures(time), condition: condition)
+    }
+
+    func timeFeatures(_ times: [Float]) -> Tensor { embedding.timeFeatures(times) }
+
+    var isTracked: Bool { output.weight.isTracked }
+
+    func callAsFunction(_ noisy: Tensor, timeFeatures: Tensor, condition: Tensor) -> Tensor {
+        let y = condition + embedding.time(features: timeFeatures, rows: noisy.shape[0])
         let h = blocks.reduce(patch(noisy)) { $1($0, condition: y) }
         return output(norm(h, condition: y).normal)
     }

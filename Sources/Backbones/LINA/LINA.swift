@@ -11,7 +11,7 @@ public final class LINA: MaskedTokenPredictor {
     public let configuration: LINAConfiguration
     private let conditionNetwork: MaskedEncoder
     private let encoder: MaskedEncoder
-    private let tokenHead: any TokenHead
+    private let tokenHead: ReplayedTokenHead
     private let masks: MaskTokens
     private let labels: LabelTokens?
     private let texts: TextTokens?
@@ -37,7 +37,7 @@ public final class LINA: MaskedTokenPredictor {
                 channels: channels, patchSize: configuration.patchSize, width: width,
                 mixers: Array(repeating: visible, count: half)
                     + Array(repeating: whole, count: configuration.depth - half), visibleDepth: half))
-        tokenHead = configuration.makeHead(scope / "image_decoder")
+        tokenHead = ReplayedTokenHead(configuration.makeHead(scope / "image_decoder"))
         masks = MaskTokens(scope / "mask_embed", width: width)
         labels =
             configuration.textSize == 0

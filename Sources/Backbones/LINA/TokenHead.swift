@@ -7,6 +7,42 @@ protocol TokenHead: Sendable {
     func condition(_ features: Tensor) -> Tensor
     /// Noisy tokens `[R, w]` at R times → `[R, w']`.
     func callAsFunction(_ noisy: Tensor, time: [Float], condition: Tensor) -> Tensor
+
+    /// What is made of the times outside of tensors.
+    func timeFeatures(_ times: [Float]) -> Tensor
+    /// The same as for the times themselves.
+    func callAsFunction(_ noisy: Tensor, timeFeatures: Tensor, condition: Tensor) -> Tensor
+    /// Whether the parameters are being trained.
+    var isTracked: Bool { get }
+}
+
+/// A head as samplers ask it, dozens of times for the same tokens: recorded once for each number of them and replayed
+/// (`ReplayedFunction`). In training it is the head itself.
+public struct ReplayedTokenHead: Sendable {
+    private let head: any TokenHead
+    private let replayed: ReplayedFunction
+
+    init(_ head: any TokenHead) {
+        self.head = head
+        replayed = ReplayedFunction { [head($0[0], timeFeatures: $0[1], condition: $0[2])] }
+    }
+
+    public init(_ head: MARHead) { self.init(head as any TokenHead) }
+    public init(_ head: FlowHead) { self.init(head as any TokenHead) }
+
+    /// Calls that were replayed from a recording.
+    public var replayCount: Int { replayed.replayCount }
+
+    /// The part of the condition that does not depend on time, `[R, D]` → `[R, W]`.
+    public func condition(_ features: Tensor) -> Tensor { head.condition(features) }
+
+    /// Noisy tokens `[R, w]` at R times → `[R, w']`.
+    public func callAsFunction(_ noisy: Tensor, time: [Float], condition: Tensor) -> Tensor {
+        guard !head.isTracked, !noisy.isTracked, !condition.isTracked else {
+            return head(noisy, time: time, condition: condition)
+        }
+        return replayed([noisy, head.timeFeatures(time), condition])[0]
+    }
 }
 
 extension FlowHead: TokenHead {}

@@ -45,6 +45,7 @@ public final class MAR: MaskedTokenPredictor {
     private let decoderNorm: ChannelNorm
     private let headPositions: Tensor
     public let diffusionHead: MARHead
+    private let replayedHead: ReplayedTokenHead
 
     public init(_ scope: Scope, _ configuration: MARConfiguration) {
         self.configuration = configuration
@@ -77,6 +78,7 @@ public final class MAR: MaskedTokenPredictor {
         diffusionHead = MARHead(
             scope / "diffloss.net", channels: token, outputs: 2 * token, conditionWidth: d,
             width: configuration.headSize, depth: configuration.headDepth)
+        replayedHead = ReplayedTokenHead(diffusionHead)
     }
 
     public var tokenGrid: TokenGrid { configuration.grid }
@@ -120,7 +122,7 @@ public final class MAR: MaskedTokenPredictor {
     public func headCondition(_ features: Tensor) -> Tensor { diffusionHead.condition(features) }
 
     public func head(_ noisy: Tensor, time: [Float], condition: Tensor) -> Tensor {
-        diffusionHead(noisy, time: time, condition: condition)
+        replayedHead(noisy, time: time, condition: condition)
     }
 
     /// `[N, H, W, c]` → `[N, n, c·p²]`.

@@ -49,7 +49,15 @@ public struct MARHead: Sendable {
 
     /// Noisy tokens `[R, c]` at R times → `[R, 2c]`.
     public func callAsFunction(_ noisy: Tensor, time times: [Float], condition: Tensor) -> Tensor {
-        let y = time(times) + condition
+        self(noisy, timeFeatures: timeFeatures(times), condition: condition)
+    }
+
+    func timeFeatures(_ times: [Float]) -> Tensor { time.features(times) }
+
+    var isTracked: Bool { output.weight.isTracked }
+
+    func callAsFunction(_ noisy: Tensor, timeFeatures: Tensor, condition: Tensor) -> Tensor {
+        let y = time(features: timeFeatures) + condition
         let h = blocks.reduce(input(noisy)) { $1($0, condition: y) }
         let m = modulation(silu(y)).chunks(2)  // shift, scale
         let rows: Shape = [h.shape[0], 1, h.shape[1]]

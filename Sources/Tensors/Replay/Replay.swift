@@ -6,42 +6,45 @@ final class Replay: @unchecked Sendable {
     private let inputs: [Tensor]
     private let outputs: [Tensor]
 
-    /// A run of `body` that keeps its steps.
-    /// - Parameter recorder: what watched the run, with the reason where it cannot be replayed.
-    /// - Returns: the results of this run, and what replays it, if it can be.
-    static func recording(
-        _ inputs: [Tensor], in plan: ArenaPlan, _ body: ([Tensor]) -> [Tensor]
-    ) -> (results: [Tensor], replay: Replay?) {
-        let arena = Arena(plan)
-        let recorder = StepRecorder(into: arena)
-        let (places, outputs) = recorder.watch {
-            let places = inputs.map { Tensor.uninitialized($0.shape) }
-            StepRecorder.suspended {
-                for (place, input) in zip(places, inputs) { place.overwrite(with: input) }
-            }
-            return (places, body(places).map(\.detached))
-        }
-        let results = outputs.map(\.duplicate)
-        guard recorder.isComplete else { return (results, nil) }
-        return (results, Replay(arena, recorder, inputs: places, outputs: outputs))
-    }
+    /// Holds the constants.
+    private let recorder: StepRecorder
 
     /// The lifetimes of everything that a run of `body` allocates, its inputs' places first.
     static func survey(_ inputs: [Tensor], _ body: ([Tensor]) -> [Tensor]) -> (
         results: [Tensor], Result<[StepRecorder.Lifetime], StepRecorder.Refusal>
     ) {
         let recorder = StepRecorder()
-        let (places, results) = recorder.watch {
+        let (places, outputs) = run(body, on: inputs, under: recorder)
+        // Inputs' places and results are still held here, so that nothing is planned over them.
+        let lifetimes = recorder.surveyed
+        return withExtendedLifetime(places) {
+            (outputs.map(\.duplicate), recorder.refusal.map(Result.failure) ?? .success(lifetimes))
+        }
+    }
+
+    /// A run of `body` that keeps its steps.
+    /// - Returns: the results of this run, and what replays it, if it can be.
+    static func recording(
+        _ inputs: [Tensor], in plan: ArenaPlan, _ body: ([Tensor]) -> [Tensor]
+    ) -> (results: [Tensor], replay: Replay?) {
+        let arena = Arena(plan)
+        let recorder = StepRecorder(into: arena)
+        let (places, outputs) = run(body, on: inputs, under: recorder)
+        let results = outputs.map(\.duplicate)
+        guard recorder.isComplete else { return (results, nil) }
+        return (results, Replay(arena, recorder, inputs: places, outputs: outputs))
+    }
+
+    /// Copies the inputs to places of their own and calls `body` on these.
+    private static func run(
+        _ body: ([Tensor]) -> [Tensor], on inputs: [Tensor], under recorder: StepRecorder
+    ) -> (places: [Tensor], outputs: [Tensor]) {
+        recorder.watch {
             let places = inputs.map { Tensor.uninitialized($0.shape) }
             StepRecorder.suspended {
                 for (place, input) in zip(places, inputs) { place.overwrite(with: input) }
             }
             return (places, body(places).map(\.detached))
-        }
-        // Inputs' places and results are still held here, so that nothing is planned over them.
-        let lifetimes = recorder.surveyed
-        return withExtendedLifetime(places) {
-            (results.map(\.duplicate), recorder.refusal.map(Result.failure) ?? .success(lifetimes))
         }
     }
 
@@ -50,9 +53,6 @@ final class Replay: @unchecked Sendable {
         (steps, dependencies) = (recorder.steps, recorder.dependencies)
         self.recorder = recorder
     }
-
-    /// Holds the constants.
-    private let recorder: StepRecorder
 
     var byteCount: Int { arena.plan.byteCount }
     var stepCount: Int { steps.count }

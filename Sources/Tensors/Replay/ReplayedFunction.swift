@@ -46,7 +46,7 @@ public final class ReplayedFunction: Sendable {
     private let body: @Sendable ([Tensor]) -> [Tensor]
     private let state = Mutex(State())
 
-    /// - Parameter body: of float32 tensors that are not tracked. Beside its inputs it may depend on constants and on weights
+    /// - Parameter body: of float32 tensors that are not tracked, with results of the same kind. Beside its inputs it may depend on constants and on weights
     ///   alone: not on random numbers, and not on anything that it changes.
     public init(_ body: @escaping @Sendable ([Tensor]) -> [Tensor]) { self.body = body }
 

@@ -12,7 +12,7 @@ public struct BandTokenNetwork: Sendable {
     static let headName = "token_head"
 
     let backbone: any Denoiser
-    let head: MARHead
+    let head: ReplayedTokenHead
     let seat: BandSeat
     /// Side of a token.
     let cell: Int
@@ -27,7 +27,7 @@ public struct BandTokenNetwork: Sendable {
         self.backbone = backbone
         (seat, cell) = (configuration.seat, settings.cell)
         tokenWidth = seat.outputChannels * cell * cell
-        head = Self.head(scope, configuration, settings)
+        head = ReplayedTokenHead(Self.head(scope, configuration, settings))
     }
 
     /// The small network alone.
