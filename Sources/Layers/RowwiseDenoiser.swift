@@ -136,28 +136,28 @@ private final class PreparedConditions: Sendable {
         return groups.compactMap { known.groups[$0] }
     }
 
-    /// The tensors of each row. Several go through the network's layers together and on all threads, so that weights are
-    /// read once, where a first call has shown that it changes no bit against one row on one thread.
+    /// The tensors of each row. Several go through the network's layers together, whose weights are then read once,
+    /// where a first call has shown that it changes no bit.
     private func make(_ rows: [RowCondition], of network: any ConditionedDenoiser) -> [[Tensor]] {
         @Sendable func together(_ range: Range<Int>) -> [Tensor] {
             network.conditioning(time: rows[range].map(\.time), labels: rows[range].map(\.label))
         }
-        func alone(_ range: Range<Int>) -> [[Tensor]] {
-            ComputeThreads.concurrentMap(range.count) {
-                together(range.lowerBound + $0..<range.lowerBound + $0 + 1)
-            }
-        }
-        let number = (rows.count + Self.rowLimit - 1) / Self.rowLimit
-        return (0..<number).flatMap { index in
+        @Sendable func alone(_ range: Range<Int>) -> [[Tensor]] { range.map { together($0..<$0 + 1) } }
+        let threads = ComputeThreads.count
+        let number = max(min(rows.count, threads), (rows.count + Self.rowLimit - 1) / Self.rowLimit)
+        // Each part on one thread, as rows are: the bytes then depend on the condition alone. All threads on each part would
+        // wait for one another at every small operation, and as long as the system lets another program run.
+        let parts = ComputeThreads.concurrentMap(number) { [counts] index in
             let range = rows.count * index / number..<rows.count * (index + 1) / number
             guard range.count > 1 else { return alone(range) }
-            let isExact = counts.allows(range.count, of: [0, ComputeThreads.count]) {
+            let isExact = counts.allows(range.count, of: [0]) {
                 zip(together(range), Self.joined(alone(range))).allSatisfy { $0.hasSameBits(as: $1) }
             }
             guard isExact else { return alone(range) }
             let tensors = together(range)
             return (0..<range.count).map { row in tensors.map { $0.samples(row..<row + 1) } }
         }
+        return parts.flatMap { $0 }
     }
 
     /// Conditions that are made together.
