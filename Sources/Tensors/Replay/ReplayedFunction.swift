@@ -39,15 +39,17 @@ public final class ReplayedFunction: Sendable {
     }
 
     private static let toleratedRefusals = 3
-    /// Bytes of idle recordings beside those of the latest shape.
+    /// Bytes of recordings beside those of the latest shape: of shapes that did not come in the last calls, and of all.
     private static let idleLimit = 64 << 20
+    private static let totalLimit = 1 << 30
+    private static let latestCalls = 16
     private static let entryLimit = 256
 
     private let body: @Sendable ([Tensor]) -> [Tensor]
     private let state = Mutex(State())
 
-    /// - Parameter body: of float32 tensors that are not tracked, with results of the same kind. Beside its inputs it may depend on constants and on weights
-    ///   alone: not on random numbers, and not on anything that it changes.
+    /// - Parameter body: of float32 tensors that are not tracked, with results of the same kind. Beside its inputs it may
+    ///   depend on constants and on weights alone: not on random numbers, and not on anything that it changes.
     public init(_ body: @escaping @Sendable ([Tensor]) -> [Tensor]) { self.body = body }
 
     /// Calls that were replayed.
@@ -131,7 +133,9 @@ public final class ReplayedFunction: Sendable {
         while byteCount() > idleLimit {
             let oldest = state.entries.filter { $0.key != key && !$0.value.idle.isEmpty }
                 .min { $0.value.lastUse < $1.value.lastUse }
-            guard let oldest else { return }
+            guard let oldest,
+                byteCount() > totalLimit || oldest.value.lastUse < state.callCount - latestCalls
+            else { return }
             state.entries[oldest.key]?.idle = []
         }
     }
