@@ -30,7 +30,6 @@ extension SpatialMixer {
         to x: Tensor, normalizedBy norm: RowNormalization, gate: Tensor, tuning: Tensor?,
         feed: GatedFeedForward?
     ) -> Tensor {
-        let y = x.addingBranch(self(norm(x), tuning: tuning), gate: gate)
-        return feed.map { y.addingFeedForward($0) } ?? y
+        x.addingBranch(self(norm(x), tuning: tuning), gate: gate).addingFeedForward(feed)
     }
 }

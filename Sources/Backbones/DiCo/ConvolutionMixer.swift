@@ -42,8 +42,7 @@ public struct ConvolutionMixer: SpatialMixer {
             let attention = attention.channelAttention(isSigmoid: true, tuning: tuning),
             let weights = project.pointwise(tuning: tuning)
         else {
-            let y = x.addingBranch(self(norm(x), tuning: tuning), gate: gate)
-            return feed.map { y.addingFeedForward($0) } ?? y
+            return x.addingBranch(self(norm(x), tuning: tuning), gate: gate).addingFeedForward(feed)
         }
         return x.addingAttended(
             expand(x, normalizedBy: norm, tuning: tuning), depthwise: depthwise, activation: .gelu,

@@ -79,8 +79,7 @@ public struct NAFBlock: Sendable {
         else {
             let gated = mix(h, tuning: tuning, activation: .simpleGate)
             let branch = project(attended(gated, tuning: tuning, box: box), tuning: tuning)
-            let y = x.addingBranch(branch, gate: gate)
-            return feed.map { y.addingFeedForward($0) } ?? y
+            return x.addingBranch(branch, gate: gate).addingFeedForward(feed)
         }
         return x.addingAttended(
             h, depthwise: depthwise, activation: .simpleGate, attention: attention, project: weights,

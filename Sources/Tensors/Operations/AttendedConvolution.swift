@@ -30,9 +30,9 @@ extension Tensor {
             let mixed = x.convolved(
                 with: depthwise.weight, bias: depthwise.bias, padding: 1, groups: x.shape[3],
                 activation: activation == .simpleGate ? .simpleGate : .none)
-            let y = addingAttended(
-                mixed, isGELU: activation == .gelu, attention: attention, project: project, gate: gate)
-            return feed.map { y.addingFeedForward($0) } ?? y
+            return addingAttended(
+                mixed, isGELU: activation == .gelu, attention: attention, project: project, gate: gate
+            ).addingFeedForward(feed)
         }
         let channels = activation == .simpleGate ? x.shape[3] / 2 : x.shape[3]
         let activated = Tensor.uninitialized([x.shape[0], x.shape[1], x.shape[2], channels])
@@ -43,8 +43,7 @@ extension Tensor {
         let step = AttendedStep(
             activated, isGELU: false, sums: sums, attention, project, gate, isRecorded: false)
         guard let feed, feed.isFusible else {
-            let y = step.result(of: activated, on: self, branch: nil)
-            return feed.map { y.addingFeedForward($0) } ?? y
+            return step.result(of: activated, on: self, branch: nil).addingFeedForward(feed)
         }
         return step.result(of: activated, on: self, feed: feed)
     }

@@ -55,7 +55,9 @@ public struct GatedFeedForward {
 
 extension Tensor {
     /// self + gate·narrow(f(widen(norm(self)))): a block's feed-forward with its residual, `[N, H, W, C]`.
-    public func addingFeedForward(_ feed: GatedFeedForward) -> Tensor {
+    /// - Parameter feed: nil for none.
+    public func addingFeedForward(_ feed: GatedFeedForward?) -> Tensor {
+        guard let feed else { return self }
         guard feed.isFusible, elementCount > 0 else {
             let (widen, narrow) = (feed.widen, feed.narrow)
             let (norm, activation, gate) = (feed.norm, feed.activation, feed.gate)
