@@ -81,6 +81,8 @@ public final class Storage: @unchecked Sendable {
 
     /// To be called after every write in place: derived forms are made anew.
     func contentsChanged() {
+        // A recorded function that changes what it is given is another one in every call.
+        StepRecorder.refuse(.hostAccess)
         packs.withLock { packs in
             packs.made.removeAll()
             packs.version += 1

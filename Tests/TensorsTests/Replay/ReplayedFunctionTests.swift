@@ -154,6 +154,14 @@ import Testing
         }
     }
 
+    @Test func `a function that writes in place is called as it is`() {
+        expectSameBits("assigns", [Self.shape], isReplayed: false) { x in
+            let y = Tensor.zeros(Self.shape)
+            y.assign(gelu(x[0]))
+            return [y + x[0]]
+        }
+    }
+
     @Test func `work on other threads, which nothing records, is noticed`() {
         expectSameBits("threads", [Self.shape], isReplayed: false) { x in
             [.concatenateSamples(ComputeThreads.concurrentMap(2) { gelu(x[0].samples($0..<$0 + 1)) })]
